@@ -36,7 +36,8 @@ if [ -n "$packages" ]; then
     # shellcheck disable=SC2086
     $as_root apt-get -qq update
     # shellcheck disable=SC2086
-    $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends ca-certificates $packages
+    $as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get -qq install -y --no-install-recommends ca-certificates $packages > /dev/null
 fi
 
 if ! python_is_there; then
