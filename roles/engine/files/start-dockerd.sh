@@ -9,25 +9,29 @@ set -eu
 log=/var/log/dockerd.log
 seconds=60
 
-# A file left by a machine that went down may name a process that is something else today; dockerd would give up.
+# A file left by a machine that went down may name a process that is something else today, or dead and not yet
+# collected by its parent (which has no executable any more); dockerd would give up.
 for file in /run/docker.pid /var/run/docker.pid /run/docker/containerd/containerd.pid; do
     [ -s "$file" ] || continue
-    name=$(cat "/proc/$(cat "$file")/comm" 2> /dev/null || true)
-    case $name in
-        dockerd | containerd) ;;
+    case $(readlink "/proc/$(cat "$file")/exe" || true) in
+        */dockerd* | */containerd*) ;;
         *) rm -f "$file" ;;
     esac
 done
 
-setsid --fork dockerd >> "$log" 2>&1 < /dev/null
+setsid dockerd >> "$log" 2>&1 < /dev/null &
+engine=$!
+
+fail() {
+    echo "The engine $1. The end of $log:" >&2
+    tail -n 10 "$log" >&2
+    exit 1
+}
 
 waited=0
 until docker version > /dev/null 2>&1; do
-    if [ "$waited" -ge "$((seconds * 5))" ]; then
-        echo "The engine did not answer within $seconds s. The end of $log:" >&2
-        tail -n 15 "$log" >&2
-        exit 1
-    fi
+    kill -0 "$engine" 2> /dev/null || fail 'ended as soon as it was started'
+    [ "$waited" -lt "$((seconds * 5))" ] || fail "did not answer within $seconds s"
     waited=$((waited + 1))
     sleep 0.2
 done
