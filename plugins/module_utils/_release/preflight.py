@@ -1,0 +1,135 @@
+# Copyright: (c) 2026, The j4c.deploy authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything that can be checked before the first change, all findings at once.
+
+This module util is PRIVATE to the collection. It may change at any time.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import socket
+import typing as t
+
+from ansible_collections.j4c.deploy.plugins.module_utils import _docker as engine
+from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.j4c.deploy.plugins.module_utils._release import document as documents
+from ansible_collections.j4c.deploy.plugins.module_utils._release.gateway import STACK_HINT
+from ansible_collections.j4c.deploy.plugins.module_utils._release.model import Observed, Settings
+
+MIB = 1 << 20
+DEFAULT_SLOT_BYTES = 256 * MIB
+
+
+def preflight(
+    api: t.Any, settings: Settings, observed: Observed, slot: str, slot_file: t.Mapping[str, t.Any], meminfo: str = "/proc/meminfo"
+) -> None:
+    """Check that a container can be started in ``slot``.
+
+    :param slot_file: the compose file that it will be started from.
+    :param meminfo: where the kernel tells how much memory is available.
+    :raises DeployError: with every finding and what to do about it; nothing has been changed.
+    """
+    findings = [
+        *_gateway(api, settings),
+        *_networks(api, settings, slot, slot_file),
+        *_port(settings, observed, slot),
+        *_files(slot_file),
+        *_disk(api, settings),
+        *_memory(settings, observed, slot_file, meminfo),
+    ]
+    if findings:
+        count = "1 problem" if len(findings) == 1 else f"{len(findings)} problems"
+        raise DeployError(f"Nothing was changed: {count} before the start in slot '{slot}'. " + " ".join(findings), findings=findings)
+
+
+def _gateway(api: t.Any, settings: Settings) -> list[str]:
+    view = engine.inspect_container(api, settings.gateway_container)
+    if view is None:
+        return [f"There is no gateway container '{settings.gateway_container}'. {STACK_HINT}"]
+    if not view["State"].get("Running"):
+        return [f"The gateway container '{settings.gateway_container}' is {view['State']['Status']}. {STACK_HINT}"]
+    return []
+
+
+def _networks(api: t.Any, settings: Settings, slot: str, slot_file: t.Mapping[str, t.Any]) -> list[str]:
+    with engine.engine_errors("Listing networks"):
+        known = {item["Name"]: item["Id"] for item in api.networks()}
+        findings = [f"There is no network '{name}'. {STACK_HINT}" for name in documents.networks_of(slot_file) if name not in known]
+        if settings.edge_network not in known:
+            return findings
+        members = (api.inspect_network(known[settings.edge_network]).get("Containers") or {}).values()
+    project = documents.project(settings, slot)
+    for member in members:
+        address = member.get("IPv4Address", "").partition("/")[0]
+        if address == settings.addresses[slot] and not member["Name"].startswith(f"{project}-"):
+            findings.append(
+                f"Address {address} of slot '{slot}' is taken by container '{member['Name']}'. "
+                "Remove that container from the network, or choose other addresses (j4c_edge_addresses)."
+            )
+    return findings
+
+
+def _port(settings: Settings, observed: Observed, slot: str) -> list[str]:
+    # the slot's own container holds the port until it is cleared
+    if observed.slots[slot].exists:
+        return []
+    port = settings.slot_ports[slot]
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as exc:
+            if exc.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise
+            return [
+                f"Port {port} on 127.0.0.1, which slot '{slot}' needs, is in use ({exc.strerror}). "
+                f"Find its owner with 'ss -ltnp sport = :{port}' and end it, or choose another port (j4c_slot_ports)."
+            ]
+    return []
+
+
+def _files(slot_file: t.Mapping[str, t.Any]) -> list[str]:
+    return [
+        f"The secret file '{path}' of the compose file is missing. Make it, or run playbooks/stack.yml, which does."
+        for path in documents.secret_files(slot_file)
+        if not os.path.exists(path)
+    ]
+
+
+def _disk(api: t.Any, settings: Settings) -> list[str]:
+    with engine.engine_errors("Reading the engine's information"):
+        root = api.info().get("DockerRootDir", "")
+    findings = []
+    for path, what in ((settings.state_dir, "state_dir"), (root, "the engine's data")):
+        if not os.path.isdir(path):
+            continue
+        free = shutil.disk_usage(path).free
+        if free < settings.min_free_bytes:
+            findings.append(
+                f"Only {free // MIB} MiB are free under '{path}' ({what}), {settings.min_free_bytes // MIB} MiB are needed "
+                "(min_free_mb, j4c_min_free_mb). See what takes the space with 'docker system df' and free some."
+            )
+    return findings
+
+
+def _memory(settings: Settings, observed: Observed, slot_file: t.Mapping[str, t.Any], meminfo: str) -> list[str]:
+    need = (documents.memory_limit(slot_file["services"][settings.service]) or DEFAULT_SLOT_BYTES) * 11 // 10
+    # a slot that is cleared or stopped first gives its memory back
+    if observed.idle.status in ("running", "paused") or settings.strategy == "recreate":
+        return []
+    try:
+        with open(meminfo, encoding="ascii") as file:
+            values = dict(line.split(":", 1) for line in file)
+        available = int(values["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return []
+    if available >= need:
+        return []
+    return [
+        f"{available // MIB} MiB of memory are available, {need // MIB} MiB are needed for a second container of the service. "
+        "Free some, lower its memory limit, or use strategy 'recreate'."
+    ]
