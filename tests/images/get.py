@@ -28,7 +28,6 @@ DEFAULTS = PROJECT / "roles" / "j4c" / "defaults" / "main.yml"
 BASE = "j4c-base:trixie"
 JAVA_RUNTIME = "eclipse-temurin:25-jre"
 PULL_SECONDS = 600
-CONNECT_SECONDS = 20
 # What the engine says when no registry can be reached, as opposed to a registry that refuses this one image.
 UNREACHABLE = re.compile(
     r"no such host|dial tcp|i/o timeout|TLS handshake|connection refused|network is unreachable"
@@ -83,27 +82,11 @@ def missing(docker: str, images: list[str]) -> list[str]:
     return [image for image in images if full_name(image) not in present]
 
 
-def reach(docker: str, image: str) -> str | None:
-    """Ask the registry for the image's manifest.
-
-    :returns: ``None`` when it answered with it, otherwise what went wrong.
-    """
-    argv = [docker, "manifest", "inspect", image]
-    try:
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=CONNECT_SECONDS, check=False)
-    except subprocess.TimeoutExpired:
-        return f"i/o timeout: no answer within {CONNECT_SECONDS} s"
-    return None if done.returncode == 0 else done.stderr.strip()
-
-
 def pull(docker: str, image: str) -> str | None:
-    """Pull an image.
+    """Pull an image; the engine itself gives up on a registry that does not answer, after some 15 seconds.
 
     :returns: ``None`` when the engine has it now, otherwise what went wrong.
     """
-    problem = reach(docker, image)
-    if problem is not None:
-        return problem
     try:
         done = subprocess.run(
             [docker, "pull", "--quiet", image], capture_output=True, text=True, timeout=PULL_SECONDS, check=False
@@ -134,7 +117,9 @@ def need_mmdebstrap() -> str:
             raise GetError("mmdebstrap is needed to build images: run 'apt-get install mmdebstrap' as root.")
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         for argv in (["update"], ["install", "-y", "--no-install-recommends", "mmdebstrap", "debian-archive-keyring"]):
-            subprocess.run(["apt-get", "-qq", *argv], env=environment, stdout=sys.stderr, timeout=600, check=True)
+            subprocess.run(
+                ["apt-get", "-qq", *argv], env=environment, stdout=subprocess.DEVNULL, timeout=600, check=True
+            )
     return shutil.which("mmdebstrap") or "mmdebstrap"
 
 
@@ -143,7 +128,9 @@ def make_base(docker: str) -> None:
     say(f"{BASE}: making it with mmdebstrap")
     options = [f"--dpkgopt={option}" for option in LEAN]
     argv = [need_mmdebstrap(), "--quiet", "--variant=minbase", "--include=ca-certificates", *options, "trixie", "-"]
-    maker = subprocess.Popen([*argv, *mirror()], stdout=subprocess.PIPE)
+    # mmdebstrap runs programs from its temporary folder, and /tmp is often mounted without the right to.
+    environment = {"TMPDIR": "/var/tmp", **os.environ}
+    maker = subprocess.Popen([*argv, *mirror()], env=environment, stdout=subprocess.PIPE)
     taker = subprocess.run(
         [docker, "import", "-", BASE], stdin=maker.stdout, stdout=subprocess.DEVNULL, timeout=900, check=False
     )
