@@ -21,8 +21,8 @@ setup: $(VENV_READY) $(COLLECTION) ## Install everything that is missing: Python
 	@$(BIN)/ansible-playbook playbooks/setup.yml
 
 .PHONY: clean
-clean: ## Remove what the tests and the demo made here; the virtual environment and the images stay
-	rm -rf .work .mypy_cache .ruff_cache .pytest_cache tests/output
+clean: ## Remove caches and the demo workspace; the virtual environment, images and the state of releases stay
+	rm -rf .work/absent .work/collections .work/demo .mypy_cache .ruff_cache .pytest_cache tests/output
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 $(VENV_READY): requirements.txt requirements-dev.txt
