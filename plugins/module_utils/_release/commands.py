@@ -61,6 +61,8 @@ class Commands:
 
     def released(self, image: str, compose: str, version: str, commit: str, release_id: str) -> dict[str, t.Any]:
         """Bring an image with a compose file live. See the module's documentation for the result."""
+        if not image and self._check_mode:
+            return {"changed": True, "outcome": "PLANNED", "msg": "Would release the image that would be built.", "run": "", "steps": []}
         document = Compose(self._runner, self._settings.service, [STDIN], self._settings.project_dir, compose).config()
         release = describe_image(
             self._api,

@@ -74,7 +74,7 @@ class Context:
 
     def view(self, slot: str) -> SlotView:
         """Look at a slot now."""
-        return observe_slot(self.api, self.settings, slot)
+        return observe_slot(self.api, self.settings.service, slot)
 
     def inspect(self, container: str) -> dict[str, t.Any] | None:
         """Inspect a container by id or name."""

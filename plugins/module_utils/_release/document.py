@@ -21,9 +21,9 @@ LABEL = "io.j4c"
 DROPPED = ("build", "container_name", "depends_on", "links", "network_mode", "networks", "ports", "profiles", "pull_policy", "scale")
 
 
-def project(settings: Settings, slot: str) -> str:
+def project(service: str, slot: str) -> str:
     """Return the compose project name of a slot."""
-    return f"{settings.service}-{slot}"
+    return f"{service}-{slot}"
 
 
 def owner_service(document: t.Mapping[str, t.Any], settings: Settings) -> dict[str, t.Any]:
@@ -105,7 +105,7 @@ def slot_document(document: t.Mapping[str, t.Any], settings: Settings, slot: str
         aliases = [alias for alias in (options or {}).get("aliases") or [] if alias != settings.service]
         section["networks"][name] = {"aliases": aliases} if aliases else None
     result: dict[str, t.Any] = {
-        "name": project(settings, slot),
+        "name": project(settings.service, slot),
         "services": {settings.service: section},
         "networks": networks,
     }

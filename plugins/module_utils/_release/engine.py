@@ -77,7 +77,7 @@ class Engine:
 
     def observe(self) -> Observed:
         """Look at the server."""
-        return observe(self._api, self.store, self.gateway, self._settings)
+        return observe(self._api, self.store, self.gateway, self._settings.service)
 
     def plan(self, wanted: Wanted, observed: Observed) -> Plan:
         """Decide what has to be done; changes nothing.

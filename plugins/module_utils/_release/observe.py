@@ -18,10 +18,9 @@ from ansible_collections.j4c.deploy.plugins.module_utils._release.model import S
 from ansible_collections.j4c.deploy.plugins.module_utils._release.store import Store, now
 
 PROJECT_LABEL = "com.docker.compose.project"
-SERVICE_LABEL = "com.docker.compose.service"
 
 
-def observe(api: t.Any, store: Store, gateway: Gateway, settings: Settings) -> Observed:
+def observe(api: t.Any, store: Store, gateway: Gateway, service: str) -> Observed:
     """Return the server as it is now.
 
     :raises DeployError: the gateway's flag, the records or the Docker engine cannot be read.
@@ -29,15 +28,15 @@ def observe(api: t.Any, store: Store, gateway: Gateway, settings: Settings) -> O
     return Observed(
         flag=gateway.flag(),
         state=store.load_state(),
-        slots={slot: observe_slot(api, settings, slot) for slot in SLOTS},
+        slots={slot: observe_slot(api, service, slot) for slot in SLOTS},
         releases=store.load_releases(),
     )
 
 
-def observe_slot(api: t.Any, settings: Settings, slot: str) -> SlotView:
+def observe_slot(api: t.Any, service: str, slot: str) -> SlotView:
     """Return what is in a slot: the container of the service, and any others of the slot's project as ``strays``."""
     with engine.engine_errors(f"Listing the containers of slot '{slot}'"):
-        found = api.containers(all=True, filters={"label": f"{PROJECT_LABEL}={project(settings, slot)}"})
+        found = api.containers(all=True, filters={"label": f"{PROJECT_LABEL}={project(service, slot)}"})
     mine = [item for item in found if item["Labels"].get(f"{LABEL}.slot") == slot]
     strays = tuple(sorted(item["Id"] for item in found if item not in mine[:1]))
     view = engine.inspect_container(api, mine[0]["Id"]) if mine else None

@@ -62,7 +62,7 @@ def _networks(api: t.Any, settings: Settings, slot: str, slot_file: t.Mapping[st
         if settings.edge_network not in known:
             return findings
         members = (api.inspect_network(known[settings.edge_network]).get("Containers") or {}).values()
-    project = documents.project(settings, slot)
+    project = documents.project(settings.service, slot)
     for member in members:
         address = member.get("IPv4Address", "").partition("/")[0]
         if address == settings.addresses[slot] and not member["Name"].startswith(f"{project}-"):

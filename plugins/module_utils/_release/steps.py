@@ -64,7 +64,7 @@ def _clear(ctx: Context, step: Step) -> str:
 def _start(ctx: Context, step: Step) -> str:
     path = ctx.store.path("slots", f"{step.slot}.json")
     write_json(path, slot_document(ctx.document, ctx.settings, step.slot, ctx.release))
-    compose = Compose(ctx.runner, project(ctx.settings, step.slot), [path], ctx.settings.project_dir)
+    compose = Compose(ctx.runner, project(ctx.settings.service, step.slot), [path], ctx.settings.project_dir)
     compose.up([ctx.settings.service], timeout=ctx.settings.startup_timeout)
     return f"container {ctx.view(step.slot).container[:12]}"
 
