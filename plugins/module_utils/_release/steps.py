@@ -108,10 +108,9 @@ def _check(ctx: Context, step: Step) -> str:
         give_up=gone,
     )
     if not ctx.health.healthy:
-        failed = "; ".join(f"{item.name}: {item.detail or item.observed}" for item in ctx.health.checks if not item.healthy)
         why = ctx.health.reason or f"not healthy after {ctx.health.elapsed:.1f} s"
         raise DeployError(
-            f"Release '{step.release}' did not become healthy in slot '{step.slot}': {why}. {failed}",
+            f"Release '{step.release}' did not become healthy in slot '{step.slot}': {why}. {ctx.health.failures()}",
             hint="The evidence has the answers, the last log lines and the container's state.",
         )
     return f"{len(ctx.health.checks)} checks passed after {ctx.health.elapsed:.1f} s, {ctx.health.attempts} rounds"
@@ -177,8 +176,7 @@ def _watch(ctx: Context, step: Step) -> str:
         bad = 0 if report.healthy else bad + 1
         if bad > 1 or ctx.view(step.slot).status != "running":
             ctx.health = report
-            failed = "; ".join(f"{item.name}: {item.detail or item.observed}" for item in report.checks if not item.healthy)
-            raise DeployError(f"Release '{step.release}' failed its checks while it was watched in slot '{step.slot}'. {failed}")
+            raise DeployError(f"Release '{step.release}' failed its checks while it was watched in slot '{step.slot}'. {report.failures()}")
         time.sleep(min(WATCH_INTERVAL, max(0.0, deadline - time.monotonic())))
     return f"{rounds} rounds of checks in {ctx.settings.watch_seconds:g} s"
 

@@ -1,0 +1,124 @@
+# Copyright: (c) 2026, The j4c.deploy authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A health protocol: its checks, one round of them, and waiting until all pass.
+
+This module util is PRIVATE to the collection. It may change at any time.
+"""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from dataclasses import asdict, dataclass, replace
+
+from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.j4c.deploy.plugins.module_utils._health_checks import KINDS, Check, CheckResult, Inspect, Target, run_check
+from ansible_collections.j4c.deploy.plugins.module_utils._http import HttpClient
+
+__all__ = ["HEALTH_CHECK_OPTIONS", "Check", "HealthReport", "Target", "checks_from_options", "probe", "wait_healthy"]
+
+HEALTH_CHECK_OPTIONS: dict[str, t.Any] = {
+    "headers": {"type": "dict"},
+    "json": {"type": "dict"},
+    "json_not_empty": {"type": "bool"},
+    "kind": {"type": "str", "required": True, "choices": sorted(KINDS)},
+    "min_lines": {"type": "int"},
+    "name": {"type": "str", "required": True},
+    "path": {"type": "str"},
+    "port": {"type": "int"},
+    "status": {"type": "list", "elements": "int"},
+    "timeout": {"type": "float"},
+    "version_pointer": {"type": "str"},
+}
+
+
+@dataclass(frozen=True)
+class HealthReport:
+    """The last round of checks; ``attempts`` rounds in ``elapsed`` seconds. ``reason`` says why waiting was given up."""
+
+    healthy: bool
+    checks: tuple[CheckResult, ...]
+    attempts: int
+    elapsed: float
+    reason: str | None = None
+
+    def result(self) -> dict[str, t.Any]:
+        """Return the ``health`` noun of module results."""
+        return {
+            "healthy": self.healthy,
+            "checks": [asdict(item) for item in self.checks],
+            "attempts": self.attempts,
+            "elapsed": round(self.elapsed, 3),
+        }
+
+    def failures(self) -> str:
+        """Return one sentence on the checks that failed."""
+        return "; ".join(f"{item.name}: {item.detail}" + (f" ({item.observed})" if item.observed else "") for item in self.checks if not item.healthy)
+
+
+def checks_from_options(options: t.Sequence[t.Mapping[str, t.Any]]) -> tuple[Check, ...]:
+    """Turn the option ``checks`` into checks.
+
+    :raises DeployError: one makes no sense; names option, value, why and what to do.
+    """
+    if not options:
+        raise DeployError("Option checks is empty: a release would be taken as healthy without being asked.", hint="Give at least one check.")
+    checks = []
+    for number, option in enumerate(options):
+        given = {key: value for key, value in option.items() if value is not None}
+        check = Check(**{**given, "status": tuple(given.get("status", (200,)))})
+        for key, good, why in (
+            ("path", check.path.startswith("/"), "it does not start with '/'"),
+            ("timeout", check.timeout > 0, "it is not above 0"),
+            ("port", check.port is None or 0 < check.port < 65536, "that is no TCP port"),
+            ("status", bool(check.status) and all(100 <= item <= 599 for item in check.status), "that is no HTTP status"),
+            ("json", all(item.startswith("/") for item in check.json), "a JSON pointer starts with '/'"),
+            ("name", bool(check.name), "it is empty"),
+        ):
+            if not good:
+                raise DeployError(f"Option checks[{number}].{key} is '{given.get(key)}': {why}.", hint="Mend this check.")
+        checks.append(check)
+    return tuple(checks)
+
+
+def probe(checks: t.Sequence[Check], target: Target, inspect: Inspect, version: str | None = None) -> HealthReport:
+    """Run every check once.
+
+    :param inspect: returns what the engine knows of a container, or ``None``.
+    :param version: the version that checks with ``version_pointer`` expect.
+    """
+    started = time.monotonic()
+    with HttpClient() as client:
+        results = tuple(run_check(check, target, inspect, client, version) for check in checks)
+    return HealthReport(all(item.healthy for item in results), results, 1, time.monotonic() - started)
+
+
+def wait_healthy(
+    checks: t.Sequence[Check],
+    target: Target,
+    inspect: Inspect,
+    *,
+    version: str | None = None,
+    timeout: float,
+    interval: float = 0.1,
+    give_up: t.Callable[[], str | None] = lambda: None,
+    clock: t.Callable[[], float] = time.monotonic,
+    sleep: t.Callable[[float], None] = time.sleep,
+) -> HealthReport:
+    """Run rounds of checks until all pass.
+
+    :param timeout: seconds after which the last round is returned as it is.
+    :param interval: seconds between two rounds.
+    :param give_up: returns why waiting makes no sense any more, or ``None``.
+    """
+    started = clock()
+    attempts = 0
+    while True:
+        report = probe(checks, target, inspect, version)
+        attempts += 1
+        elapsed = clock() - started
+        reason = None if report.healthy else give_up()
+        if report.healthy or reason or elapsed >= timeout:
+            return replace(report, attempts=attempts, elapsed=elapsed, reason=reason)
+        sleep(interval)
