@@ -35,3 +35,5 @@ $(VENV_READY): requirements.txt requirements-dev.txt
 $(COLLECTION):
 	@mkdir -p $(@D)
 	@ln -sfn ../../../.. $@
+
+include tests/gates.mk
