@@ -12,11 +12,12 @@ import time
 import typing as t
 from dataclasses import asdict, dataclass, replace
 
+from ansible_collections.j4c.deploy.plugins.module_utils import _docker as engine
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.j4c.deploy.plugins.module_utils._health_checks import KINDS, Check, CheckResult, Inspect, Target, run_check
 from ansible_collections.j4c.deploy.plugins.module_utils._http import HttpClient
 
-__all__ = ["HEALTH_CHECK_OPTIONS", "Check", "HealthReport", "Target", "checks_from_options", "probe", "wait_healthy"]
+__all__ = ["HEALTH_CHECK_OPTIONS", "Check", "HealthReport", "Target", "checks_from_options", "probe", "probe_service", "wait_healthy"]
 
 HEALTH_CHECK_OPTIONS: dict[str, t.Any] = {
     "headers": {"type": "dict"},
@@ -122,3 +123,28 @@ def wait_healthy(
         if report.healthy or reason or elapsed >= timeout:
             return replace(report, attempts=attempts, elapsed=elapsed, reason=reason)
         sleep(interval)
+
+
+def probe_service(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return the result of the module ``health_probe``; see its documentation.
+
+    :raises DeployError: an option makes no sense, or the service is not healthy in time.
+    """
+    checks = checks_from_options(params["checks"])
+    container = params["container"]
+    api = engine.connect() if container else None
+
+    def inspect(name: str) -> dict[str, t.Any] | None:
+        return engine.inspect_container(api, name)
+
+    target = Target(params["host"], params["port"], container)
+    report = wait_healthy(
+        checks, target, inspect, version=params["version"], timeout=params["timeout"], interval=params["interval"]
+    )
+    if not report.healthy:
+        waited = f" within {params['timeout']:g} s" if params["timeout"] else ""
+        look = f"Look at 'docker logs {container}'." if container else "Look at the log of the service."
+        raise DeployError(
+            f"The service on {params['host']}:{params['port']} is not healthy{waited}: {report.failures()}.", hint=look, health=report.result()
+        )
+    return {"changed": False, "health": report.result()}

@@ -27,12 +27,14 @@ def run_module(module: AnsibleModule, work: t.Callable[[], dict[str, t.Any]]) ->
     """Run the domain and end the module.
 
     :param work: returns the result; ``changed`` defaults to false, ``diff`` is dropped unless asked for. A result with
-        ``failed`` set ends the module as failed. A ``DeployError`` becomes ``fail_json`` with all it carries.
+        ``failed`` set ends the module as failed, its ``warnings`` are shown. A ``DeployError`` becomes ``fail_json`` with all it carries.
     """
     try:
         result = work()
     except DeployError as exc:
         module.fail_json(**{"changed": False, **exc.result()})
+    for warning in result.pop("warnings", []):
+        module.warn(warning)
     if not module._diff:
         result.pop("diff", None)
     result.setdefault("changed", False)

@@ -206,7 +206,9 @@ def _seal(ctx: Context, step: Step) -> str:
     ctx.release = ctx.store.seal_release(ctx.release)
     old = ctx.previous
     rejected = {key: why for key, why in ctx.state.rejected.items() if key != ctx.release.id}
-    if ctx.kind == "rollback" and old is not None and old.release:
+    left = ctx.observed.live_release
+    # going forward again does not condemn the older release
+    if ctx.kind == "rollback" and old is not None and (left is None or (left.sealed or "") > (ctx.release.sealed or "")):
         rejected[old.release] = {"at": now(), "reason": ctx.reason or "rolled back"}
     standby = {"slot": old.name, "release": old.release, "since": now(), "mode": "running"} if old else None
     ctx.save(
