@@ -1,0 +1,211 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The j4c.deploy authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: container_image
+short_description: Build an image from a verified artifact when something that decides it has changed
+version_added: 0.1.0
+author:
+  - The j4c.deploy authors (@j4c)
+description:
+  - Builds with BuildKit from a context that holds only the files of the artifact, sorted by how often they change, all with
+    the same time and mode. What did not change is the same layer in the next image, and the same inputs give the same image.
+  - The context has the directories C(10-libraries), C(20-framework) and C(30-application), each to be copied onto C(/) with
+    C(COPY 10-libraries/ /) and so on. The files come to lie below C(/app). For a Quarkus fast-jar the libraries, what Quarkus
+    generates once, and what every build writes anew are in different directories. For anything else the folders C(lib),
+    C(libs) and C(dependency) beside the main file are libraries, the rest is the application.
+  - Every file is compared with the checksum of the artifact's manifest while it is copied.
+  - Nothing is built when the image that has the tag was built from the same inputs. The inputs are the files of the artifact,
+    the Dockerfile, the build arguments, the labels, the commit and the base images that the engine has. A base image that the
+    engine does not have is pulled by BuildKit, and a newer one in the registry is not noticed.
+extends_documentation_fragment:
+  - j4c.deploy._attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+requirements:
+  - docker (Python library)
+  - Docker Buildx 0.13 or newer
+options:
+  args:
+    description: Build arguments. They can be read in the history of the image, so no secret belongs here.
+    type: dict
+    default: {}
+  artifact:
+    description:
+      - The artifact as RV(j4c.deploy.maven_build#module:artifact) describes it.
+      - V(path) is a directory with a C(manifest.json) and the files that it names. V(name), V(version), V(main), V(fingerprint)
+        and V(sha256) are taken from the manifest when they are not given.
+      - In check mode the directory need not exist.
+    type: dict
+    required: true
+  cache:
+    description: Let BuildKit use the layers that it built before. Without them, a needed build takes longer.
+    type: bool
+    default: true
+  commit:
+    description:
+      - The commit that the artifact was built from, with V(id), V(short) and V(time) as
+        RV(j4c.deploy.git_verify#module:commit) describes it.
+      - Its time is the time of the image. Without a commit that is the time of the artifact.
+    type: dict
+    default: {}
+  dockerfile:
+    description: Path of the Dockerfile.
+    type: path
+    required: true
+  labels:
+    description: Further labels. They win over the labels C(org.opencontainers.image.*) made here.
+    type: dict
+    default: {}
+  layout:
+    description: How the files of the artifact are sorted. V(auto) knows a Quarkus fast-jar by its files.
+    type: str
+    choices: [auto, files, quarkus]
+    default: auto
+  name:
+    description: Name of the image without a tag, with its registry if it has one.
+    type: str
+    required: true
+  source:
+    description: Address of the source code, for the label C(org.opencontainers.image.source).
+    type: str
+    default: ''
+  timeout:
+    description: Seconds that the build may take.
+    type: float
+    default: 600
+  version:
+    description:
+      - Version of the image. The artifact's version when omitted or empty.
+      - The tags are C(name:version) and, with O(commit), C(name:version-commit).
+    type: str
+    default: ''
+seealso:
+  - module: j4c.deploy.maven_build
+"""
+
+EXAMPLES = r"""
+- name: Build the image of a service
+  j4c.deploy.container_image:
+    name: aurigraph-v11
+    commit: "{{ verified.commit }}"
+    artifact: "{{ built.artifact }}"
+    dockerfile: /srv/aurigraph-v11/Dockerfile
+    args:
+      RUNTIME: eclipse-temurin:25-jre
+
+- name: Build the image of a Spring Boot service from its own fat jar
+  j4c.deploy.container_image:
+    name: registry.example.com/shop/orders
+    version: 2.1.0
+    artifact:
+      path: /var/lib/j4c/artifacts/orders/9f2c4a
+    dockerfile: /srv/orders/Dockerfile
+    source: https://git.example.com/shop/orders
+"""
+
+RETURN = r"""
+image:
+  description: The image. Null in check mode when it would be built.
+  type: dict
+  returned: success
+  contains:
+    created:
+      description: The time of the commit or of the artifact.
+      type: str
+      sample: "2026-11-21T14:35:00Z"
+    digest:
+      description: Its digest in a registry, null when it was neither pushed nor pulled.
+      type: str
+    id:
+      description: Its id on the engine.
+      type: str
+      sample: sha256:8a1f6c0e
+    labels:
+      description: Its labels.
+      type: dict
+    layers:
+      description: Its layers from the lowest up, each with RV(ignore:id), RV(ignore:size) in bytes and RV(ignore:command).
+      type: list
+      elements: dict
+      sample: [{id: "sha256:83de54a9", size: 830212, command: COPY 30-application/ /}]
+    name:
+      description: Its name without a tag.
+      type: str
+    size:
+      description: Size in bytes.
+      type: int
+    tags:
+      description: Its full names.
+      type: list
+      elements: str
+      sample: ["aurigraph-v11:11.4.4-4f1c2ab", "aurigraph-v11:11.4.4"]
+phase:
+  description: The phase of the pipeline.
+  type: str
+  returned: always
+  sample: container_build
+decision:
+  description: V(PROCEED), or V(ROLLBACK) when there is no image to go on with.
+  type: str
+  returned: always
+  sample: PROCEED
+steps:
+  description: What was done, or would be in check mode.
+  type: list
+  elements: dict
+  returned: always
+  sample: [{name: build, seconds: 0.9, result: ok, detail: "sha256:8a1f6c0e"}]
+evidence:
+  description:
+    - Why it was built or not (C(reason), C(changed_inputs)), the C(fingerprint) of the inputs, the C(layout) and the C(bases).
+    - On failure of the build its class (C(code)), the place in the Dockerfile, and the last C(output) of the step that failed.
+  type: dict
+  returned: always
+  sample: {reason: "changed: artifact", changed_inputs: [artifact], layout: quarkus}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.j4c.deploy.plugins.module_utils._docker import DOCKER_IMPORT_ERROR, connect
+from ansible_collections.j4c.deploy.plugins.module_utils._image import ImageBuilder, Wanted
+from ansible_collections.j4c.deploy.plugins.module_utils._module import require, run_module
+from ansible_collections.j4c.deploy.plugins.module_utils._run import Runner
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "args": {"type": "dict", "default": {}},
+            "artifact": {"type": "dict", "required": True},
+            "cache": {"type": "bool", "default": True},
+            "commit": {"type": "dict", "default": {}},
+            "dockerfile": {"type": "path", "required": True},
+            "labels": {"type": "dict", "default": {}},
+            "layout": {"type": "str", "choices": ["auto", "files", "quarkus"], "default": "auto"},
+            "name": {"type": "str", "required": True},
+            "source": {"type": "str", "default": ""},
+            "timeout": {"type": "float", "default": 600.0},
+            "version": {"type": "str", "default": ""},
+        },
+        supports_check_mode=True,
+    )
+    require(module, "docker", DOCKER_IMPORT_ERROR)
+    params = dict(module.params)
+    for option in ("args", "labels"):
+        params[option] = {key: str(value) for key, value in params[option].items()}
+    builder = ImageBuilder(connect, Runner(), Wanted(**params))
+    run_module(module, lambda: builder.converge(module.check_mode))
+
+
+if __name__ == "__main__":
+    main()
