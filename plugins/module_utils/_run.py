@@ -13,6 +13,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import time
 import typing as t
 from dataclasses import dataclass
 
@@ -71,6 +72,51 @@ class Runner:
         if path is None:
             raise DeployError(f"The program '{name}' was not found on the PATH.", hint=hint)
         return path
+
+    def watch(
+        self,
+        argv: t.Sequence[str],
+        *,
+        log: str,
+        cwd: str,
+        env: t.Mapping[str, str | None] | None = None,
+        timeout: float,
+        look: t.Callable[[int], None] = lambda pid: None,
+        interval: float = 0.25,
+    ) -> int | None:
+        """Run a long process, its output going to a file, and look at it while it runs.
+
+        :param log: file for both outputs; it is overwritten.
+        :param timeout: seconds until its whole process group is ended.
+        :param look: called with its process id every ``interval`` seconds.
+        :returns: its exit status, negative for a signal; ``None`` when it was ended because the time was over.
+        :raises DeployError: it could not be started.
+        """
+        deadline = time.monotonic() + timeout
+        with open(log, "wb") as output:
+            try:
+                process = subprocess.Popen(
+                    list(argv),
+                    cwd=cwd,
+                    env=self.environment(env),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            except OSError as exc:
+                raise DeployError(f"{argv[0]} could not be started: {exc.strerror}.", command=argv) from exc
+            try:
+                while True:
+                    try:
+                        return process.wait(timeout=interval)
+                    except subprocess.TimeoutExpired:
+                        look(process.pid)
+                    if time.monotonic() >= deadline:
+                        return None
+            finally:
+                # what it started must not outlive it
+                end_group(process)
 
     def run(
         self,

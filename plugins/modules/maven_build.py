@@ -1,0 +1,179 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The j4c.deploy authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: maven_build
+short_description: Build a Maven project into a store of verified artifacts
+version_added: 0.1.0
+author:
+  - The j4c.deploy authors (@j4c)
+description:
+  - Runs the project's Maven wrapper and keeps the verified artifact outside C(target/), so that a failed build leaves the one
+    before usable.
+  - When everything that decides the artifact is the same as for a stored one, Maven is not run.
+extends_documentation_fragment:
+  - j4c.deploy._attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+requirements:
+  - A JDK that the pom asks for
+  - Maven wrapper in the project
+options:
+  goals:
+    description: Goals and further arguments of Maven.
+    type: list
+    elements: str
+    default: [package]
+  java_home:
+    description: JDK to build with. When empty, C(JAVA_HOME) if it is new enough, otherwise the newest one that is installed.
+    type: path
+    default: ""
+  keep:
+    description: Number of artifacts that are kept.
+    type: int
+    default: 5
+  main:
+    description:
+      - Main file that the build makes, for example V(target/app.jar).
+      - When empty, C(target/quarkus-app/quarkus-run.jar) with all that is beside it, or C(target/*-runner) for native profiles.
+    type: str
+    default: ""
+  name:
+    description: Name of the artifact.
+    type: str
+    required: true
+  profile:
+    description: What is built, a JVM application or a native executable.
+    type: str
+    choices: [jvm, native-fast, native]
+    default: jvm
+  project:
+    description: Directory of the Maven project.
+    type: path
+    required: true
+  properties:
+    description: Properties to set, without C(-D).
+    type: dict
+    default: {}
+  protect:
+    description: Fingerprints of artifacts that are never removed, for example those of kept releases.
+    type: list
+    elements: str
+    default: []
+  store:
+    description: Directory of the artifact store.
+    type: path
+    required: true
+  tests:
+    description: Whether the unit tests are run.
+    type: bool
+    default: false
+  timeout:
+    description: Seconds until a build is ended, with every process that it started.
+    type: float
+    default: 1800
+"""
+
+EXAMPLES = r"""
+- name: Build the service
+  j4c.deploy.maven_build:
+    project: /srv/build/aurigraph-v11
+    name: aurigraph-v11-standalone
+    store: /var/lib/j4c/artifacts
+"""
+
+RETURN = r"""
+artifact:
+  description: The verified artifact. After a failure the one that stays usable, or null.
+  type: dict
+  returned: always
+  sample:
+    name: aurigraph-v11-standalone
+    version: 11.4.4
+    path: /var/lib/j4c/artifacts/aurigraph-v11-standalone/5f2c
+    main: quarkus-app/quarkus-run.jar
+    fingerprint: 5f2c
+    sha256: 9b1d
+    files: 166
+    size: 25165824
+    created: "2026-01-31T12:00:00Z"
+build:
+  description: What the build took, or null when Maven was not run.
+  type: dict
+  returned: always
+  sample: {seconds: 11.2, peak_memory_bytes: 612000000, cpu_seconds: 19.8, profile: jvm, command: ./mvnw -B package -DskipTests, log: build.log}
+reason:
+  description: Why Maven was run, or V(fingerprint).
+  type: str
+  returned: success
+  sample: "changed inputs: src"
+changed_inputs:
+  description: The groups of inputs that differ from those of the latest artifact.
+  type: list
+  elements: str
+  returned: success
+  sample: [src]
+failure:
+  description: What the build died of, with evidence and remedy.
+  type: dict
+  returned: when Maven failed
+  sample: {code: compile, evidence: ["42: [ERROR] COMPILATION ERROR :"], remedy: Mend the named lines., retry: false}
+phase:
+  description: The phase of the pipeline that was reached.
+  type: str
+  returned: always
+  sample: artifact_verification
+decision:
+  description: What the phase decided.
+  type: str
+  returned: always
+  sample: PROCEED
+steps:
+  description: The steps that were done.
+  type: list
+  elements: dict
+  returned: always
+evidence:
+  description: Maven's errors and the lines of the log that show the cause.
+  type: dict
+  returned: always
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.j4c.deploy.plugins.module_utils._maven_build import PROFILES, MavenBuild
+from ansible_collections.j4c.deploy.plugins.module_utils._module import run_module
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "goals": {"type": "list", "elements": "str", "default": ["package"]},
+            "java_home": {"type": "path", "default": ""},
+            "keep": {"type": "int", "default": 5},
+            "main": {"type": "str", "default": ""},
+            "name": {"type": "str", "required": True},
+            "profile": {"type": "str", "default": "jvm", "choices": list(PROFILES)},
+            "project": {"type": "path", "required": True},
+            "properties": {"type": "dict", "default": {}},
+            "protect": {"type": "list", "elements": "str", "default": []},
+            "store": {"type": "path", "required": True},
+            "tests": {"type": "bool", "default": False},
+            "timeout": {"type": "float", "default": 1800.0},
+        },
+        supports_check_mode=True,
+    )
+    run_module(module, lambda: MavenBuild(module.params).run(module.check_mode))
+
+
+if __name__ == "__main__":
+    main()
