@@ -8,6 +8,7 @@ This module util is PRIVATE to the collection. It may change at any time.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
@@ -45,6 +46,19 @@ def build_command(recipe: Recipe, wanted: Wanted, directory: str, metadata: str)
     return [*argv, "--", directory]
 
 
+@contextlib.contextmanager
+def _workspace() -> t.Iterator[str]:
+    """Yield a directory that is gone afterwards."""
+    try:
+        made = tempfile.TemporaryDirectory(prefix="j4c-image-")
+    except OSError as exc:
+        raise DeployError(
+            f"No directory for the build context could be made: {exc}.", hint=context.TMPDIR_HINT
+        ) from exc
+    with made as work:
+        yield work
+
+
 class ImageBuilder:
     """Builds one image on the engine of this machine.
 
@@ -76,7 +90,7 @@ class ImageBuilder:
         if check_mode and not os.path.isdir(str(wanted.artifact.get("path") or "")):
             # in a dry run of the whole pipeline the build before this one was only planned
             self._log.add("build", "planned", "the artifact is not built yet")
-            return self._result(True, None, {"reason": "the artifact is not built yet", "changed_inputs": ["artifact"]})
+            return self._result(True, None, {"reason": "the artifact is not built yet", "changed_inputs": []})
         with self._log.step("observe"):
             text = recipes.read_dockerfile(wanted.dockerfile)
             artifact = context.load_artifact(wanted.artifact)
@@ -86,9 +100,10 @@ class ImageBuilder:
             recipe = recipes.make_recipe(wanted, artifact, text, bases)
             tagged = self._tagged(api, recipe)
         steps = recipes.plan(recipe, tagged)
+        builds = any(step.action == "build" for step in steps)
         evidence = {
             "reason": "; ".join(step.why for step in steps) or "nothing changed",
-            "changed_inputs": recipes.changed_inputs(tagged[0].inputs if tagged else {}, recipe.inputs),
+            "changed_inputs": recipes.changed_inputs(tagged[0].inputs, recipe.inputs) if tagged and builds else [],
             "fingerprint": recipe.fingerprint,
             "layout": recipe.layout,
             "bases": [{"name": name, "id": bases[name]} for name in sorted(bases)],
@@ -128,10 +143,9 @@ class ImageBuilder:
         return step.id
 
     def _build(self, api: t.Any, recipe: Recipe) -> str:
-        with tempfile.TemporaryDirectory(prefix="j4c-image-") as work:
+        with _workspace() as work:
             # BuildKit keeps what it was sent by the directory's name, and compares sizes and times only: so a new name
             directory = os.path.join(work, os.path.basename(work))
-            os.mkdir(directory)
             with self._log.step("stage") as note:
                 copied = context.stage(recipe.artifact, recipe.placements, recipe.dockerfile, directory)
                 note["detail"] = f"{len(recipe.placements)} files, {copied} bytes verified"

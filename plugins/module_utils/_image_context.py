@@ -11,6 +11,7 @@ This module util is PRIVATE to the collection. It may change at any time.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -29,6 +30,7 @@ CONTEXT_TIME = 315532800
 MANIFEST = "manifest.json"
 QUARKUS_MAIN = "quarkus-run.jar"
 LIBRARY_FOLDERS = ("lib", "libs", "dependency")
+TMPDIR_HINT = "Free some space there, or set TMPDIR to a directory with more."
 BUILD_AGAIN = "Build the artifact again with j4c.deploy.maven_build."
 
 
@@ -186,9 +188,7 @@ def _copy(source: str, target: str, expected: ArtifactFile) -> None:
             f"The artifact's file '{source}' is missing: it was there when it was verified.", hint=BUILD_AGAIN
         ) from None
     except OSError as exc:
-        hint = (
-            "Free some space, or set TMPDIR to a bigger place." if exc.errno == 28 else "Check owner and mode of both."
-        )
+        hint = TMPDIR_HINT if exc.errno == errno.ENOSPC else "Check owner and mode of both."
         raise DeployError(
             f"Copying '{source}' into the build context '{target}' failed: {exc.strerror}.", hint=hint
         ) from exc
@@ -202,7 +202,7 @@ def _copy(source: str, target: str, expected: ArtifactFile) -> None:
 
 
 def stage(artifact: Artifact, placements: t.Sequence[Placement], dockerfile: str, directory: str) -> int:
-    """Fill an empty directory with the build context: the layer directories and the Dockerfile.
+    """Make a directory with the build context: the layer directories and the Dockerfile.
 
     All layer directories exist, also empty ones, so that one Dockerfile fits every layout. Modes are 0644 (0755 for a
     program) and 0755, every time is ``CONTEXT_TIME``.
@@ -219,10 +219,11 @@ def stage(artifact: Artifact, placements: t.Sequence[Placement], dockerfile: str
             os.makedirs(folder, exist_ok=True)
         with open(os.path.join(directory, "Dockerfile"), "w", encoding="utf-8") as file:
             file.write(dockerfile)
+            os.fchmod(file.fileno(), 0o644)
     except OSError as exc:
         raise DeployError(
             f"The build context in '{directory}' could not be made: {exc.strerror}.",
-            hint="Set TMPDIR to a place with room.",
+            hint=TMPDIR_HINT,
         ) from exc
     for item in placements:
         _copy(os.path.join(artifact.path, item.file.path), os.path.join(directory, item.layer, item.target), item.file)

@@ -224,7 +224,7 @@ def make_recipe(wanted: Wanted, artifact: context.Artifact, text: str, bases: t.
     fingerprint = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
     labels.update(
         {
-            ARTIFACT_LABEL: artifact.sha256,
+            **({ARTIFACT_LABEL: artifact.sha256} if artifact.sha256 else {}),
             FINGERPRINT_LABEL: fingerprint,
             INPUTS_LABEL: json.dumps(inputs, sort_keys=True, separators=(",", ":")),
         }

@@ -89,17 +89,19 @@ class Diagnosis:
 
 
 _SOLVE = r"failed to solve: "
+# an image is named as the Dockerfile does, or as BuildKit does for the image behind "# syntax="
+_IMAGE = _SOLVE + r"(?:failed to resolve source metadata for )?(\S+): (?:[^\n]*: )?"
 # code, pattern, what happened, what to do; the first that matches counts. {0} is its first group, {where} file and line
 _CAUSES: tuple[tuple[str, str, str, str], ...] = (
     (
         "buildx_missing",
-        r"'?buildx'? is not a docker command|unknown flag: --(?:load|builder|provenance|metadata-file)|no such plugin",
+        r"'?buildx'? is not a docker command|unknown flag: --(?:load|builder|provenance|metadata-file)",
         "this docker command has no buildx",
         "Install the buildx plugin (Debian and Ubuntu: docker-buildx), or run the role j4c.deploy.engine.",
     ),
     (
         "engine_down",
-        r"Cannot connect to the Docker daemon|error during connect|connection refused.*docker\.sock",
+        r"Cannot connect to the Docker daemon|error during connect",
         "the Docker engine does not answer",
         "Start the engine, or run the role j4c.deploy.engine.",
     ),
@@ -111,8 +113,8 @@ _CAUSES: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "disk_full",
-        r"([^\n]*(?:no space left on device|disk quota exceeded)[^\n]*)",
-        "the disk of the engine is full",
+        r"no space left on device|disk quota exceeded",
+        "a disk is full, most likely that of the engine",
         "See what takes the space with 'docker system df', and free some, for example with 'docker builder prune'.",
     ),
     (
@@ -125,32 +127,44 @@ _CAUSES: tuple[tuple[str, str, str, str], ...] = (
         "dockerfile_syntax",
         _SOLVE
         + r"(file with no instructions|the Dockerfile [^\n]*cannot be empty|base name [^\n]+|no build stage[^\n]*"
-        r"|invalid reference format[^\n]*|failed to parse[^\n]*|[^\n]*unknown instruction[^\n]*)",
+        r"|invalid (?:reference format|stage index)[^\n]*|failed to parse[^\n]*|[^\n]*unknown instruction[^\n]*)",
         "{where} cannot be built: {0}",
         "Mend the Dockerfile, or give the build argument that it needs.",
     ),
     (
+        "secret_missing",
+        _SOLVE + r"secret (\S+): not found",
+        "{where} needs the build secret '{0}', which was not given",
+        "Take it out of the Dockerfile, or make it optional there.",
+    ),
+    (
         "base_denied",
-        _SOLVE
-        + r"(\S+): (?:[^\n]*: )?(?:pull access denied|[^\n]*(?:authorization failed|401 Unauthorized|403 Forbidden))",
-        "the base image '{0}' ({where}) is not on this engine, and the registry has none or lets this user not pull it",
+        _IMAGE + r"(?:pull access denied|[^\n]*(?:authorization failed|401 Unauthorized|403 Forbidden))",
+        "the image '{0}' ({where}) is not on this engine, and its registry has none or does not let this user pull it",
         "Check its name, log in with 'docker login', or load it with 'docker load'.",
     ),
     (
         "base_missing",
-        _SOLVE + r"(\S+): (?:[^\n]*: )?(?:not found|manifest unknown)",
-        "the base image '{0}' ({where}) is not on this engine, and its registry has no such tag",
+        _IMAGE + r"(?:not found|manifest unknown)",
+        "the image '{0}' ({where}) is not on this engine, and its registry has no such tag",
         "Check its name and tag, or load it with 'docker load'.",
     ),
     (
         "base_unreachable",
-        _SOLVE + r"(\S+): failed to (?:resolve source metadata|do request|authorize)[^\n]*",
-        "the base image '{0}' ({where}) is not on this engine, and its registry cannot be reached",
+        _IMAGE + r"failed to (?:resolve source metadata|do request|authorize)",
+        "the image '{0}' ({where}) is not on this engine, and its registry cannot be reached",
         "Bring it from elsewhere with 'docker save' and 'docker load', or name an image that this engine has.",
+    ),
+    # the image behind "# syntax=" comes without a name in front
+    (
+        "base_unreachable",
+        _SOLVE + r"failed to resolve source metadata for (\S+): ",
+        "the image '{0}' ({where}) is not on this engine, and its registry cannot be reached",
+        "Bring it from elsewhere with 'docker save' and 'docker load', or do without it.",
     ),
     (
         "context_missing",
-        r"failed to calculate checksum of ref [^\n]*?(?:buildkit-mount\d+)?(/[^\s:\"]*)\"?: "
+        r"failed to calculate checksum of ref [^\n]*?(?:\"|buildkit-mount\d+)(/[^\s:\"]*)\"?: "
         r"(?:not found|no such file or directory|lstat)",
         "{where} copies '{0}', which the build context does not have",
         "The context has only the directories {layers}: copy from those.",
@@ -165,7 +179,7 @@ _CAUSES: tuple[tuple[str, str, str, str], ...] = (
         "command_failed",
         r"process \"(.+)\" did not complete successfully: (exit code: \d+)",
         "the command of {where} failed with {1}: {0}",
-        "Its output is below; mend the command.",
+        "Its last lines are in evidence.output; mend the command.",
     ),
 )
 
