@@ -16,8 +16,8 @@ PIP_VERSION = $(shell sed -n "s/^ *pip='\(.*\)',$$/\1/p" $(VENV)/lib/python*/sit
 GET_PIP = $(HOME)/.ansible/test/cache/get_pip_$(subst .,_,$(PIP_VERSION)).py
 
 .PHONY: test
-test: setup ## Run all checks and tests; stops at the first of the quick ones that fails
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target gates
+test: setup ## Run all checks and tests: the quick ones first, the others when those have passed
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target gates
 	@$(MAKE) --no-print-directory integration
 
 .PHONY: gates

@@ -103,7 +103,7 @@ class Rude:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
                 number += 1
                 first, *lines = head.strip().split("\r\n")
-                headers = {key.lower(): value for key, _, value in (line.partition(": ") for line in lines)}
+                headers = {key.lower(): value for key, value in (line.split(": ", 1) for line in lines)}
                 await reader.readexactly(int(headers.get("content-length", "0")))
                 method, path, _version = first.split(" ")
                 if method == "POST":
