@@ -19,6 +19,7 @@ import posixpath
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.j4c.deploy.plugins.module_utils._artifact_store import MANIFEST, digest_of
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
 
 Layout = t.Literal["quarkus", "files"]
@@ -27,7 +28,6 @@ LIBRARIES, FRAMEWORK, APPLICATION = "10-libraries", "20-framework", "30-applicat
 LAYERS = (LIBRARIES, FRAMEWORK, APPLICATION)
 # 1980-01-01 00:00:00 UTC, the first moment that a zip file can hold
 CONTEXT_TIME = 315532800
-MANIFEST = "manifest.json"
 QUARKUS_MAIN = "quarkus-run.jar"
 LIBRARY_FOLDERS = ("lib", "libs", "dependency")
 TMPDIR_HINT = "Free some space there, or set TMPDIR to a directory with more."
@@ -114,6 +114,11 @@ def load_artifact(data: t.Mapping[str, t.Any]) -> Artifact:
     if refused:
         raise DeployError(
             f"The manifest '{where}' names files outside of the artifact: {', '.join(refused)}.", hint=BUILD_AGAIN
+        )
+    told = manifest.get("sha256")
+    if told and told != digest_of([{"path": item.path, "sha256": item.sha256} for item in files]):
+        raise DeployError(
+            f"The manifest '{where}' was changed: its files do not give its sha256 {told}.", hint=BUILD_AGAIN
         )
     if main not in {item.path for item in files}:
         raise DeployError(f"The manifest '{where}' does not have the artifact's main file '{main}'.", hint=BUILD_AGAIN)

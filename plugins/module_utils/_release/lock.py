@@ -36,6 +36,7 @@ class Lock:
         self._request = os.path.join(root, "lock.request")
         self._holder = {**holder, "since": now()}
         self._handle: int | None = None
+        self._phase = ""
 
     @property
     def held(self) -> bool:
@@ -66,23 +67,29 @@ class Lock:
                     time.sleep(POLL_SECONDS)
         except BaseException:
             os.close(handle)
+            self._withdraw()
             raise
         self._handle = handle
+        self._withdraw()
+        self.phase("work")
+
+    def _withdraw(self) -> None:
+        # whoever else waits asks again at its next look
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._request)
-        self.phase("work")
 
     def phase(self, phase: str) -> None:
         """Tell what the holder is doing: ``work``, ``prepared`` (waits to be sealed) or ``tidy`` (done but for parking)."""
         if self._handle is None:
             return
+        self._phase = phase
         text = json.dumps({**self._holder, "pid": os.getpid(), "phase": phase}).encode()
         os.ftruncate(self._handle, 0)
         os.pwrite(self._handle, text, 0)
 
     def wanted(self) -> bool:
-        """Whether another run waits for the lock."""
-        return os.path.exists(self._request)
+        """Whether another run waits for this one, which only tidies up, to end."""
+        return self._phase == "tidy" and os.path.exists(self._request)
 
     def release(self) -> None:
         """Give the lock back."""

@@ -57,6 +57,14 @@ def _retire(settings: Settings, old: SlotView | None) -> list[Step]:
     return _steps(old.name, old.release, "drain", "park")
 
 
+def _clear(target: SlotView) -> list[Step]:
+    """Return how a slot is made empty; one that still runs may still be answering."""
+    if not target.exists:
+        return []
+    names = ("drain", "clear") if target.status == "running" else ("clear",)
+    return _steps(target.name, target.release, *names)
+
+
 def _replace(settings: Settings, observed: Observed) -> list[Step]:
     """Return what must happen to the live slot before another container of the service may run."""
     live = observed.live
@@ -78,9 +86,7 @@ def plan_release(desired: Release, observed: Observed, settings: Settings) -> Pl
         return Plan(tuple(_unfinished(observed, settings)))
     refuse_rejected(desired, observed, settings)
     target = observed.idle
-    steps = _steps(target.name, desired.id, "store")
-    if target.exists:
-        steps += _steps(target.name, target.release, "clear")
+    steps = [*_steps(target.name, desired.id, "store"), *_clear(target)]
     steps += _replace(settings, observed)
     steps += _steps(target.name, desired.id, "start", "check", "prove", "warm_up", SWITCH, "prove_gateway", "watch")
     if settings.hold_seconds > 0:
@@ -106,8 +112,7 @@ def plan_rollback(wanted: str | None, observed: Observed, settings: Settings) ->
         steps += _replace(settings, observed)
         steps += _steps(target.name, target_release.id, "wake", "check", "prove")
     else:
-        if target.exists:
-            steps += _steps(target.name, target.release, "clear")
+        steps += _clear(target)
         steps += _replace(settings, observed)
         steps += _steps(target.name, target_release.id, "start", "check", "prove", "warm_up")
     steps += _steps(target.name, target_release.id, SWITCH, "prove_gateway", SEAL)

@@ -56,6 +56,9 @@ def _unstore(ctx: Context, step: Step) -> None:
 
 
 def _clear(ctx: Context, step: Step) -> str:
+    if ctx.open_connections:
+        ctx.warnings.append(f"{ctx.open_connections} connections that were still open on slot '{step.slot}' were cut.")
+        ctx.open_connections = 0
     ctx.save(standby=None)
     containers.remove(ctx.api, ctx.view(step.slot))
     return f"removed {step.release}" if step.release else "removed"
@@ -239,13 +242,14 @@ def _drain(ctx: Context, step: Step) -> str:
     ctx.drained = ctx.open_connections == 0
     took = f"{first} open connections, {time.monotonic() - started:.1f} s"
     if not ctx.drained:
-        ctx.warnings.append(f"Slot '{step.slot}' keeps running: {ctx.open_connections} connections are still open on it. The next run parks it.")
         return f"{took}; {ctx.open_connections} still open"
     return took
 
 
 def _park(ctx: Context, step: Step) -> str:
     mode = _retire(ctx, step) if ctx.drained else "running"
+    if not ctx.drained:
+        ctx.warnings.append(f"Slot '{step.slot}' keeps running: {ctx.open_connections} connections are open on it. The next run parks it.")
     if mode == "none":
         ctx.save(standby=None)
     elif ctx.state.standby is not None:
