@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.j4c.deploy.plugins.module_utils import _image_context as context
+from ansible_collections.j4c.deploy.plugins.module_utils._artifact_store import digest_of
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
 
 FAST_JAR = [
@@ -37,7 +38,9 @@ def store(root: Path, content: t.Mapping[str, bytes], **manifest: t.Any) -> dict
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_bytes(data)
         listed.append({"path": path, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()})
-    made = {"name": "shop", "version": "1.0", "main": next(iter(content)), "files": listed, **manifest}
+    listed.sort(key=lambda item: str(item["path"]))
+    made = {"name": "shop", "version": "1.0", "main": next(iter(content)), "files": listed, "sha256": digest_of(listed)}
+    made.update(manifest)
     (root / "manifest.json").write_text(json.dumps(made), encoding="utf-8")
     return {"path": str(root)}
 
@@ -90,12 +93,10 @@ def test_two_files_for_one_place_are_refused() -> None:
 
 
 def test_the_option_wins_over_the_manifest(tmp_path: Path) -> None:
-    data = store(
-        tmp_path, {"b.jar": b"b", "a.jar": b"a"}, fingerprint="f1", sha256="s1", created="2026-01-01T00:00:00Z"
-    )
+    data = store(tmp_path, {"b.jar": b"b", "a.jar": b"a"}, fingerprint="f1", created="2026-01-01T00:00:00Z")
     loaded = context.load_artifact({**data, "name": "mine", "main": str(tmp_path / "a.jar"), "version": None})
     assert (loaded.name, loaded.version, loaded.main) == ("mine", "1.0", "a.jar")
-    assert (loaded.fingerprint, loaded.sha256, loaded.created) == ("f1", "s1", "2026-01-01T00:00:00Z")
+    assert (loaded.fingerprint, len(loaded.sha256), loaded.created) == ("f1", 64, "2026-01-01T00:00:00Z")
     assert [item.path for item in loaded.files] == ["a.jar", "b.jar"]
 
 
@@ -109,6 +110,7 @@ def test_the_option_wins_over_the_manifest(tmp_path: Path) -> None:
         ({"files": [{"path": "../x", "size": 1, "sha256": ""}]}, {}, r"names files outside of the artifact: \.\./x"),
         ({"files": [{"path": "/etc/x", "size": 1, "sha256": ""}]}, {}, "names files outside of the artifact: /etc/x"),
         ({"files": [{"path": "a.jar"}]}, {}, r"is damaged: KeyError\('size'\)"),
+        ({"sha256": "a" * 64}, {}, "was changed: its files do not give its sha256 aaaa"),
         ({"files": None}, {}, "is damaged: TypeError"),
         ({"main": "c.jar"}, {}, r"does not have the artifact's main file 'c\.jar'"),
     ],

@@ -1,0 +1,551 @@
+# Copyright: (c) 2026, The j4c.deploy authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""container_image against a real engine: artifacts of a few bytes, images from scratch."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import time
+import typing as t
+import uuid
+from pathlib import Path
+
+import docker
+import docker.errors
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMIT = {"id": "4f1c2ab00000000000000000000000000000aaaa", "short": "4f1c2ab", "time": "2026-11-21T14:35:00Z"}
+CONTEXT_TIME = 315532800
+# has a shell; every set-up of this collection has it
+SHELL_IMAGE = "eclipse-temurin:25-jre"
+EMPTY_LAYER = "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
+DOCKERFILE = """\
+ARG BASE=scratch
+FROM ${BASE}
+COPY 10-libraries/ /
+COPY 20-framework/ /
+COPY 30-application/ /
+WORKDIR /app
+USER 10001:10001
+ENTRYPOINT ["java", "-jar", "/app/quarkus-run.jar"]
+"""
+FAST_JAR = {
+    "quarkus-run.jar": b"run",
+    "quarkus-app-dependencies.txt": b"deps",
+    "lib/boot/runner.jar": b"boot",
+    "lib/main/rest.jar": b"rest",
+    "app/shop-1.0.jar": b"code one",
+    "quarkus/generated-bytecode.jar": b"generated",
+    "quarkus/quarkus-application.dat": b"data",
+    "quarkus/transformed-bytecode.jar": b"transformed",
+}
+
+
+class Workshop:
+    """A directory with an artifact and a Dockerfile, and an image's name that nobody else has."""
+
+    def __init__(self, root: Path, api: docker.APIClient) -> None:
+        self.root = root
+        self.api = api
+        self.name = f"j4c-test-image-{uuid.uuid4().hex[:12]}"
+        self.plain, self.exact = f"{self.name}:1.0", f"{self.name}:1.0-4f1c2ab"
+        self.dockerfile = root / "Dockerfile"
+        self.dockerfile.write_text(DOCKERFILE, encoding="utf-8")
+        self.artifact = root / "artifact"
+        self.scratch = root / "tmp"
+        self.scratch.mkdir()
+        self.made: set[str] = set()
+        names = root / "names/ansible_collections/j4c"
+        names.mkdir(parents=True)
+        (names / "deploy").symlink_to(ROOT)
+        self.put(FAST_JAR)
+
+    def put(self, content: t.Mapping[str, bytes], main: str = "quarkus-run.jar") -> None:
+        """Write an artifact with its manifest."""
+        for path, data in content.items():
+            (self.artifact / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.artifact / path).write_bytes(data)
+        files = [
+            {"path": path, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+            for path, data in sorted(content.items())
+        ]
+        digest = hashlib.sha256("".join(f"{item['sha256']}  {item['path']}\n" for item in files).encode()).hexdigest()
+        manifest = {
+            "name": "shop",
+            "version": "1.0",
+            "main": main,
+            "fingerprint": "f" * 64,
+            "sha256": digest,
+            "files": files,
+        }
+        (self.artifact / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+
+    def run(self, *, check: bool = False, env: t.Mapping[str, str] | None = None, **options: t.Any) -> dict[str, t.Any]:
+        """Run the module in a process of its own and return its result."""
+        args = {
+            "name": self.name,
+            "commit": COMMIT,
+            "artifact": {"path": str(self.artifact)},
+            "dockerfile": str(self.dockerfile),
+            "_ansible_check_mode": check,
+            "_ansible_diff": True,
+            **options,
+        }
+        given = self.root / "args.json"
+        given.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": args}), encoding="utf-8")
+        # the distribution's docker, which has its plugins, wherever else one lies about
+        path = os.pathsep.join(["/usr/bin", os.environ.get("PATH", "")])
+        done = subprocess.run(
+            [sys.executable, "-m", "ansible_collections.j4c.deploy.plugins.modules.container_image", str(given)],
+            env={
+                **os.environ,
+                "PATH": path,
+                "PYTHONPATH": str(self.root / "names"),
+                "TMPDIR": str(self.scratch),
+                **(env or {}),
+            },
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.stdout, done.stderr
+        result = json.loads(done.stdout)
+        self.made.add((result.get("image") or {}).get("id", ""))
+        return t.cast("dict[str, t.Any]", result)
+
+    def build(self, **options: t.Any) -> dict[str, t.Any]:
+        """Run the module and return its result, which must be a success."""
+        result = self.run(**options)
+        assert not result.get("failed"), result
+        return result
+
+    def id_of(self, tag: str) -> str | None:
+        """Return the id of the image that has the tag."""
+        with contextlib.suppress(docker.errors.ImageNotFound):
+            return str(self.api.inspect_image(tag)["Id"])
+        return None
+
+    def untag(self, *tags: str) -> None:
+        """Take tags away."""
+        for tag in tags:
+            self.api.remove_image(tag, force=True)
+
+    def import_base(self, tag: str, text: str) -> str:
+        """Make a base image with one file, and return its name."""
+        stream = io.BytesIO()
+        with tarfile.open(fileobj=stream, mode="w") as archive:
+            member = tarfile.TarInfo("base.txt")
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+        self.api.import_image_from_data(stream.getvalue(), repository=self.name, tag=tag)
+        self.made.add(str(self.id_of(f"{self.name}:{tag}")))
+        return f"{self.name}:{tag}"
+
+    def content(self, tag: str) -> dict[str, tuple[int, str, bytes]]:
+        """Return time, mode and bytes of what the module put into an image."""
+        container = self.api.create_container(tag)["Id"]
+        try:
+            stream = io.BytesIO(b"".join(self.api.get_archive(container, "/app")[0]))
+        finally:
+            self.api.remove_container(container)
+        found = {}
+        with tarfile.open(fileobj=stream) as archive:
+            for member in archive:
+                file = archive.extractfile(member) if member.isfile() else None
+                found[member.name] = (int(member.mtime), oct(member.mode), file.read() if file else b"")
+        return found
+
+    def close(self) -> None:
+        """Remove every image that was made."""
+        tagged = {item["Id"] for item in self.api.images(name=self.name)}
+        for image in [*tagged, *(self.made - tagged - {""})]:
+            with contextlib.suppress(docker.errors.ImageNotFound):
+                self.api.remove_image(image, force=True)
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> t.Iterator[Workshop]:
+    api = docker.from_env(version="auto").api
+    made = Workshop(tmp_path, api)
+    yield made
+    made.close()
+    api.close()
+
+
+def reasons(result: t.Mapping[str, t.Any]) -> list[str]:
+    return t.cast("list[str]", result["evidence"]["changed_inputs"])
+
+
+def step_names(result: t.Mapping[str, t.Any]) -> list[str]:
+    return [step["name"] for step in result["steps"]]
+
+
+def test_the_image(workshop: Workshop) -> None:
+    result = workshop.build(source="https://git.example.com/shop", labels={"team": "a"})
+    assert result["changed"]
+    assert (result["phase"], result["decision"]) == ("container_build", "PROCEED")
+    assert [(step["name"], step["result"]) for step in result["steps"]] == [
+        ("observe", "ok"),
+        ("stage", "ok"),
+        ("build", "ok"),
+    ]
+    image = result["image"]
+    assert image["id"] == workshop.id_of(workshop.plain) == workshop.id_of(workshop.exact)
+    assert (image["name"], image["tags"], image["digest"]) == (workshop.name, [workshop.exact, workshop.plain], None)
+    assert image["created"].startswith("2026-11-21T14:35:00")
+    assert image["labels"]["org.opencontainers.image.revision"] == COMMIT["id"]
+    assert image["labels"]["org.opencontainers.image.created"] == "2026-11-21T14:35:00Z"
+    assert image["labels"]["org.opencontainers.image.source"] == "https://git.example.com/shop"
+    assert image["labels"]["team"] == "a"
+    assert len(image["labels"]["io.j4c.artifact.sha256"]) == 64
+    inspected = workshop.api.inspect_image(workshop.exact)
+    assert image["size"] == inspected["Size"]
+    assert [item["id"] for item in image["layers"]] == inspected["RootFS"]["Layers"]
+    assert [(item["size"], item["command"]) for item in image["layers"]] == [
+        (len(b"boot" + b"rest"), "COPY 10-libraries/ /"),
+        (len(b"run" + b"deps" + b"data" + b"transformed"), "COPY 20-framework/ /"),
+        (len(b"code one" + b"generated"), "COPY 30-application/ /"),
+        (0, "WORKDIR /app"),
+    ]
+
+
+def test_the_files_have_one_time_and_plain_modes(workshop: Workshop) -> None:
+    (workshop.artifact / "app/shop-1.0.jar").chmod(0o700)
+    workshop.build()
+    found = workshop.content(workshop.exact)
+    files = {name: data for name, (_time, mode, data) in found.items() if mode == "0o644"}
+    assert files == {f"app/{name}": data for name, data in FAST_JAR.items()}
+    assert {mode for _time, mode, _data in found.values()} == {"0o644", "0o755"}
+    assert {when for when, _mode, _data in found.values()} == {CONTEXT_TIME}
+
+
+def test_the_same_inputs_need_no_build(workshop: Workshop, tmp_path: Path) -> None:
+    first = workshop.build()
+    # without any docker command: nothing but the engine is asked
+    second = workshop.build(env={"PATH": str(tmp_path)})
+    assert not second["changed"]
+    assert second["image"] == first["image"]
+    assert second["diff"]["before"] == second["diff"]["after"]
+    assert second["evidence"]["reason"] == "nothing changed"
+    assert step_names(second) == ["observe"]
+
+
+def test_the_same_artifact_is_the_same_image_without_any_cache(workshop: Workshop) -> None:
+    first = workshop.build(cache=False)["image"]
+    workshop.untag(workshop.plain, workshop.exact)
+    assert workshop.id_of(first["id"]) is None
+    # a layer has its times to the second: the second build must not fall into the same one
+    built = int(time.time())
+    while int(time.time()) == built:
+        time.sleep(0.05)
+    second = workshop.run(cache=False)
+    assert second["changed"]
+    assert second["image"] == first
+
+
+@pytest.mark.parametrize("lost", ["plain", "exact"])
+def test_a_lost_tag_is_put_back(workshop: Workshop, lost: str) -> None:
+    first = workshop.build()
+    workshop.untag(getattr(workshop, lost))
+    assert workshop.run(check=True)["changed"]
+    assert workshop.id_of(getattr(workshop, lost)) is None
+    second = workshop.build()
+    assert second["changed"]
+    assert step_names(second) == ["observe", "tag"]
+    assert workshop.id_of(workshop.plain) == workshop.id_of(workshop.exact) == first["image"]["id"]
+
+
+def test_tags_that_were_moved_to_another_image(workshop: Workshop) -> None:
+    first = workshop.build()
+    other = workshop.import_base("other", "x")
+    for tag in ("1.0", "1.0-4f1c2ab"):
+        workshop.api.tag(other, workshop.name, tag, force=True)
+    second = workshop.build()
+    assert second["evidence"]["reason"] == f"'{workshop.exact}' was not built by this module"
+    assert second["image"]["id"] == first["image"]["id"] == workshop.id_of(workshop.plain)
+
+
+def test_an_image_made_from_ours_is_not_taken_for_it(workshop: Workshop) -> None:
+    first = workshop.build()
+    child = subprocess.run(
+        ["/usr/bin/docker", "buildx", "build", "--quiet", "--load", "--tag", workshop.exact, "-"],
+        input=f"FROM {workshop.plain}\nLABEL another=label\n",
+        text=True,
+        check=True,
+        capture_output=True,
+    ).stdout.strip()
+    workshop.made.add(child)
+    assert workshop.id_of(workshop.exact) == child
+    second = workshop.build()
+    assert second["evidence"]["reason"] == "the tags name different images with the same labels"
+    assert second["image"]["id"] == first["image"]["id"] == workshop.id_of(workshop.exact)
+
+
+def test_new_code_changes_one_layer(workshop: Workshop) -> None:
+    first = workshop.build()["image"]
+    workshop.put({**FAST_JAR, "app/shop-1.0.jar": b"code two, longer"})
+    later = {**COMMIT, "id": "5" * 40, "short": "5555555", "time": "2026-11-22T10:00:00Z"}
+    result = workshop.build(commit=later)
+    assert reasons(result) == ["artifact", "commit"]
+    second = result["image"]
+    changed = [new["command"] for old, new in zip(first["layers"], second["layers"]) if old["id"] != new["id"]]
+    assert changed == ["COPY 30-application/ /"]
+    assert workshop.id_of(workshop.plain) == second["id"]
+    assert workshop.id_of(workshop.exact) == first["id"]
+
+
+def test_new_code_of_the_same_size_is_seen(workshop: Workshop) -> None:
+    workshop.build()
+    workshop.put({**FAST_JAR, "app/shop-1.0.jar": b"code two"})
+    workshop.build()
+    assert workshop.content(workshop.plain)["app/app/shop-1.0.jar"][2] == b"code two"
+
+
+def test_another_commit_changes_no_layer(workshop: Workshop) -> None:
+    first = workshop.build()["image"]
+    second = workshop.build(commit={**COMMIT, "short": "5555555", "time": "2026-11-22T10:00:00Z"})["image"]
+    assert second["id"] != first["id"]
+    assert second["layers"] == first["layers"]
+    assert second["created"].startswith("2026-11-22T10:00:00")
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "expected"),
+    [
+        ({"labels": {"team": "a"}}, DOCKERFILE, ["labels"]),
+        ({"args": {"BASE": "scratch"}}, DOCKERFILE, ["args"]),
+        ({}, DOCKERFILE + "ENV A=b\n", ["dockerfile"]),
+    ],
+)
+def test_what_changed_is_named(workshop: Workshop, options: dict[str, t.Any], text: str, expected: list[str]) -> None:
+    first = workshop.build()
+    workshop.dockerfile.write_text(text, encoding="utf-8")
+    planned = workshop.run(check=True, **options)
+    assert planned["changed"]
+    assert planned["image"] is None
+    assert [(step["name"], step["result"]) for step in planned["steps"]] == [("observe", "ok"), ("build", "planned")]
+    assert planned["evidence"]["reason"] == f"changed: {expected[0]}"
+    assert planned["diff"]["before"] != planned["diff"]["after"]
+    assert workshop.id_of(workshop.exact) == first["image"]["id"]
+    assert reasons(workshop.build(**options)) == expected
+    assert not workshop.build(**options)["changed"]
+
+
+def test_another_base_image_behind_the_same_name(workshop: Workshop) -> None:
+    base = workshop.import_base("base", "one")
+    first = workshop.build(args={"BASE": base})
+    assert first["evidence"]["bases"] == [{"name": base, "id": workshop.id_of(base)}]
+    workshop.import_base("base", "two")
+    second = workshop.build(args={"BASE": base})
+    assert reasons(second) == ["base"]
+    assert second["image"]["layers"][0]["id"] != first["image"]["layers"][0]["id"]
+    assert second["image"]["layers"][1:] == first["image"]["layers"][1:]
+
+
+def test_a_program_and_no_libraries(workshop: Workshop) -> None:
+    workshop.put({"shop-runner": b"\x7fELF"}, main="shop-runner")
+    (workshop.artifact / "shop-runner").chmod(0o755)
+    result = workshop.build()
+    assert result["evidence"]["layout"] == "files"
+    assert workshop.content(workshop.exact)["app/shop-runner"] == (CONTEXT_TIME, "0o755", b"\x7fELF")
+    assert [item["id"] for item in result["image"]["layers"]].count(EMPTY_LAYER) == 1
+
+
+def test_without_a_commit_there_is_one_tag(workshop: Workshop) -> None:
+    result = workshop.build(commit={}, version="2.0")
+    assert result["image"]["tags"] == [f"{workshop.name}:2.0"]
+    assert "org.opencontainers.image.revision" not in result["image"]["labels"]
+
+
+def test_check_mode_before_the_artifact_exists(workshop: Workshop) -> None:
+    for artifact in ({}, {"path": "/nonexistent"}):
+        result = workshop.run(check=True, artifact=artifact)
+        assert result["changed"]
+        assert result["evidence"]["reason"] == "the artifact is not built yet"
+
+
+def broken(text: str) -> t.Callable[[Workshop], dict[str, t.Any]]:
+    def prepare(workshop: Workshop) -> dict[str, t.Any]:
+        workshop.dockerfile.write_text(text, encoding="utf-8")
+        return {}
+
+    return prepare
+
+
+def no_dockerfile(workshop: Workshop) -> dict[str, t.Any]:
+    workshop.dockerfile.unlink()
+    return {}
+
+
+def binary_dockerfile(workshop: Workshop) -> dict[str, t.Any]:
+    workshop.dockerfile.write_bytes(b"\xff\xfe\x00")
+    return {}
+
+
+def missing_file(workshop: Workshop) -> dict[str, t.Any]:
+    (workshop.artifact / "lib/main/rest.jar").unlink()
+    return {}
+
+
+def swapped_file(workshop: Workshop) -> dict[str, t.Any]:
+    (workshop.artifact / "lib/main/rest.jar").write_bytes(b"evil")
+    return {}
+
+
+def swapped_manifest(workshop: Workshop) -> dict[str, t.Any]:
+    path = workshop.artifact / "manifest.json"
+    path.write_text(path.read_text("utf-8").replace(hashlib.sha256(b"rest").hexdigest(), "0" * 64), encoding="utf-8")
+    return {}
+
+
+def no_artifact(workshop: Workshop) -> dict[str, t.Any]:
+    return {"artifact": {"path": str(workshop.root / "gone")}}
+
+
+def no_engine(workshop: Workshop) -> dict[str, t.Any]:
+    return {"env": {"DOCKER_HOST": f"unix://{workshop.root}/docker.sock"}}
+
+
+def no_docker(workshop: Workshop) -> dict[str, t.Any]:
+    return {"env": {"PATH": str(workshop.root)}}
+
+
+@pytest.mark.parametrize(
+    ("prepare", "code", "message", "hint"),
+    [
+        (no_dockerfile, None, "Dockerfile' does not exist", "option dockerfile"),
+        (binary_dockerfile, None, "is not a text in UTF-8", "UTF-8"),
+        (
+            broken("FROM scratch\nCOPI . /\n"),
+            "dockerfile_syntax",
+            "Dockerfile:2 does not parse: unknown instruction: COPI",
+            "Mend",
+        ),
+        (broken("FROM nowhere.invalid/j4c:1\n"), "base_unreachable", "image 'nowhere.invalid/j4c:1'", "docker load"),
+        (broken("FROM scratch\nCOPY target/ /\n"), "context_missing", "Dockerfile:2 copies '/target'", "10-libraries"),
+        (
+            broken(f"FROM {SHELL_IMAGE}\nRUN echo why >&2; exit 7\n"),
+            "command_failed",
+            "exit code: 7",
+            "evidence.output",
+        ),
+        (missing_file, None, "lib/main/rest.jar' is missing", "maven_build"),
+        (swapped_file, None, "lib/main/rest.jar' changed after it was verified", "maven_build"),
+        (swapped_manifest, None, "was changed: its files do not give its sha256", "maven_build"),
+        (no_artifact, None, "has no manifest", "maven_build"),
+        (no_engine, None, "engine did not answer", "role j4c.deploy.engine"),
+        (no_docker, None, "program 'docker' was not found", "role j4c.deploy.engine"),
+    ],
+)
+def test_an_error_says_why_and_what_next(
+    workshop: Workshop,
+    prepare: t.Callable[[Workshop], dict[str, t.Any]],
+    code: str | None,
+    message: str,
+    hint: str,
+) -> None:
+    result = workshop.run(**prepare(workshop))
+    assert result["failed"]
+    assert not result["changed"]
+    assert message in result["msg"]
+    assert hint in result["msg"]
+    assert (result["phase"], result["decision"]) == ("container_build", "ROLLBACK")
+    assert result["steps"][-1]["result"] == "failed"
+    assert result.get("evidence", {}).get("code") == code
+    assert workshop.id_of(workshop.exact) is None
+    assert list(workshop.scratch.iterdir()) == []
+
+
+def test_a_failed_build_leaves_the_image_that_was_there(workshop: Workshop) -> None:
+    first = workshop.build()
+    workshop.dockerfile.write_text(f"FROM {SHELL_IMAGE}\nRUN echo why >&2; exit 7\n", encoding="utf-8")
+    result = workshop.run()
+    assert result["failed"]
+    assert result["evidence"]["output"] == ["why"]
+    assert result["evidence"]["dockerfile"] == {
+        "path": str(workshop.dockerfile),
+        "line": 2,
+        "text": "RUN echo why >&2; exit 7",
+    }
+    assert workshop.id_of(workshop.exact) == workshop.id_of(workshop.plain) == first["image"]["id"]
+
+
+def test_a_build_that_hangs_is_ended(workshop: Workshop) -> None:
+    workshop.dockerfile.write_text(f"FROM {SHELL_IMAGE}\nRUN sleep 100\n", encoding="utf-8")
+    started = time.monotonic()
+    result = workshop.run(timeout=2)
+    assert result["failed"]
+    assert f"Building image '{workshop.exact}' did not end within 2 s" in result["msg"]
+    assert "raise the option timeout" in result["msg"]
+    assert "RUN sleep 100" in result["stderr"]
+    assert time.monotonic() - started < 20
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+def test_a_full_disk(workshop: Workshop) -> None:
+    small = workshop.root / "small"
+    small.mkdir()
+    workshop.put({**FAST_JAR, "lib/main/big.jar": b"x" * 200_000})
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", small], check=False).returncode:
+        pytest.skip("this machine lets nobody mount")
+    try:
+        result = workshop.run(env={"TMPDIR": str(small)})
+        assert list(small.iterdir()) == []
+    finally:
+        subprocess.run(["umount", small], check=True)
+    assert result["failed"]
+    assert "No space left on device" in result["msg"]
+    assert "set TMPDIR" in result["msg"]
+
+
+def test_the_role(workshop: Workshop) -> None:
+    play = {
+        "hosts": "localhost",
+        "connection": "local",
+        "gather_facts": False,
+        "vars": {
+            "ansible_python_interpreter": sys.executable,
+            "j4c_image": workshop.name,
+            "j4c_source": str(workshop.root),
+            "j4c_image_labels": {"team": "a"},
+            "__build": {"artifact": {"path": str(workshop.artifact)}},
+            "__source": {"commit": COMMIT},
+        },
+        "roles": ["j4c.deploy.image"],
+        "tasks": [
+            {
+                "ansible.builtin.copy": {
+                    "content": "{{ __image | to_json }}",
+                    "dest": str(workshop.root / "out"),
+                    "mode": "0600",
+                }
+            }
+        ],
+    }
+    playbook = workshop.root / "play.yml"
+    playbook.write_text(yaml.safe_dump([play]), encoding="utf-8")
+    done = subprocess.run(
+        [Path(sys.executable).with_name("ansible-playbook"), "-i", "localhost,", playbook],
+        env={
+            **os.environ,
+            "PATH": os.pathsep.join(["/usr/bin", os.environ.get("PATH", "")]),
+            "ANSIBLE_COLLECTIONS_PATH": str(workshop.root / "names"),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    image = json.loads((workshop.root / "out").read_text(encoding="utf-8"))["image"]
+    assert image["id"] == workshop.id_of(workshop.exact)
+    assert image["labels"]["team"] == "a"
