@@ -20,7 +20,12 @@ import typing as t
 import zipfile
 
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.j4c.deploy.plugins.module_utils._files import sha256_file, sync_directory, write_atomic, write_json
+from ansible_collections.j4c.deploy.plugins.module_utils._files import (
+    sha256_file,
+    sync_directory,
+    write_atomic,
+    write_json,
+)
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
@@ -61,7 +66,9 @@ def check_archives(root: str, files: t.Sequence[t.Mapping[str, t.Any]]) -> int:
             with zipfile.ZipFile(os.path.join(root, item["path"])) as archive:
                 broken = archive.testzip()
         except (OSError, zipfile.BadZipFile, zipfile.LargeZipFile) as exc:
-            raise DeployError(f"The jar '{item['path']}' ({item['size']} bytes) cannot be read: {exc}.", hint="Build again.") from exc
+            raise DeployError(
+                f"The jar '{item['path']}' ({item['size']} bytes) cannot be read: {exc}.", hint="Build again."
+            ) from exc
         if broken:
             raise DeployError(f"The jar '{item['path']}' is damaged at '{broken}'.", hint="Build again.")
     return len(jars)
@@ -173,7 +180,9 @@ class ArtifactStore:
             files = list_files(partial)
             by_path = {item["path"]: item for item in files}
             if not by_path.get(facts["main"], {}).get("size"):
-                raise DeployError(f"The artifact '{facts['main']}' is missing or empty.", hint="Look at the build's log.")
+                raise DeployError(
+                    f"The artifact '{facts['main']}' is missing or empty.", hint="Look at the build's log."
+                )
             check_archives(partial, files)
             manifest = {
                 "schema": SCHEMA,
@@ -190,7 +199,10 @@ class ArtifactStore:
             sync_directory(self._root)
             write_atomic(self.path(LATEST), fingerprint + "\n", 0o644)
         except OSError as exc:
-            raise DeployError(f"Keeping the artifact in '{self._root}' failed: {exc.strerror}.", hint="Make room, or choose another store.") from exc
+            raise DeployError(
+                f"Keeping the artifact in '{self._root}' failed: {exc.strerror}.",
+                hint="Make room, or choose another store.",
+            ) from exc
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         return manifest
@@ -206,7 +218,11 @@ class ArtifactStore:
         manifests = [item for item in map(self.load, sorted(os.listdir(self._root))) if item is not None]
         manifests.sort(key=lambda item: str(item["created"]), reverse=True)
         latest = self.latest()
-        spared = {item["fingerprint"] for item in manifests[:keep]} | set(protect) | ({latest["fingerprint"]} if latest else set())
+        spared = (
+            {item["fingerprint"] for item in manifests[:keep]}
+            | set(protect)
+            | ({latest["fingerprint"]} if latest else set())
+        )
         removed = [item["fingerprint"] for item in manifests if item["fingerprint"] not in spared]
         for fingerprint in removed:
             shutil.rmtree(self.path(fingerprint), ignore_errors=True)

@@ -19,11 +19,20 @@ READ_SECONDS = 60.0
 STDIN = "-"
 # what compose says, and what a person can do about it
 HINTS = (
-    (r"is not a docker command|unknown (shorthand )?flag: '?-?p|unknown command", "Install the plugin docker compose 2.20 or newer, or run the role j4c.deploy.engine."),
+    (
+        r"is not a docker command|unknown (shorthand )?flag: '?-?p|unknown command",
+        "Install the plugin docker compose 2.20 or newer, or run the role j4c.deploy.engine.",
+    ),
     (r"Cannot connect to the Docker daemon", "Start the engine, or run the role j4c.deploy.engine."),
     (r"Address already in use", "Another container has that address: remove it from the network."),
-    (r"port is already allocated|address already in use", "Find who listens on that port with 'ss -ltnp' and end it, or choose another port."),
-    (r"No such image|pull access denied|manifest unknown", "Build the image, or load it into the engine of this server."),
+    (
+        r"port is already allocated|address already in use",
+        "Find who listens on that port with 'ss -ltnp' and end it, or choose another port.",
+    ),
+    (
+        r"No such image|pull access denied|manifest unknown",
+        "Build the image, or load it into the engine of this server.",
+    ),
     (r"no space left on device", "See what takes the space with 'docker system df' and free some."),
 )
 
@@ -36,10 +45,19 @@ def hint_for(message: str) -> str | None:
 def failure(what: str, done: Completed) -> DeployError:
     """Return the error for a docker compose that failed: its own last lines, and what to do."""
     lines = [line.strip() for line in (done.stderr.strip() or done.stdout.strip()).splitlines() if line.strip()]
-    told = [line for line in lines if re.search(r"error|failed|invalid|not found|no such|unhealthy|exited", line, re.IGNORECASE)] or lines
+    told = [
+        line
+        for line in lines
+        if re.search(r"error|failed|invalid|not found|no such|unhealthy|exited", line, re.IGNORECASE)
+    ] or lines
     message = "; ".join(dict.fromkeys(told[-3:])) or f"exit status {done.rc}"
     return DeployError(
-        f"{what} failed: {message}", hint=hint_for(done.stderr), command=done.argv, rc=done.rc, stdout=done.stdout, stderr=done.stderr
+        f"{what} failed: {message}",
+        hint=hint_for(done.stderr),
+        command=done.argv,
+        rc=done.rc,
+        stdout=done.stdout,
+        stderr=done.stderr,
     )
 
 
@@ -52,7 +70,9 @@ class Compose:
     :param text: the compose file itself, for the file ``-``.
     """
 
-    def __init__(self, runner: Runner, project: str, files: t.Sequence[str], project_dir: str, text: str | None = None) -> None:
+    def __init__(
+        self, runner: Runner, project: str, files: t.Sequence[str], project_dir: str, text: str | None = None
+    ) -> None:
         self._runner = runner
         self._project = project
         self._project_dir = project_dir
@@ -62,7 +82,9 @@ class Compose:
             self._base += ["-f", file]
 
     def _run(self, what: str, args: t.Sequence[str], timeout: float = READ_SECONDS) -> str:
-        done = self._runner.run([*self._base, *args], check=False, stdin=self._text, timeout=timeout, cwd=self._project_dir, what=what)
+        done = self._runner.run(
+            [*self._base, *args], check=False, stdin=self._text, timeout=timeout, cwd=self._project_dir, what=what
+        )
         if done.rc != 0:
             raise failure(what, done)
         return done.stdout
@@ -72,7 +94,9 @@ class Compose:
 
         :raises DeployError: they do not parse, or name files that are not there.
         """
-        return dict(json.loads(self._run(f"Reading the compose file of '{self._project}'", ["config", "--format", "json"])))
+        return dict(
+            json.loads(self._run(f"Reading the compose file of '{self._project}'", ["config", "--format", "json"]))
+        )
 
     def hashes(self) -> dict[str, str]:
         """Return the hash of each service's configuration, as containers carry it in a label."""
@@ -96,4 +120,6 @@ class Compose:
 
     def down(self, *, timeout: float, volumes: bool = False) -> None:
         """Remove the project's containers and networks, and its volumes when asked."""
-        self._run(f"Removing '{self._project}'", ["down", "--remove-orphans", *(["--volumes"] if volumes else [])], timeout)
+        self._run(
+            f"Removing '{self._project}'", ["down", "--remove-orphans", *(["--volumes"] if volumes else [])], timeout
+        )

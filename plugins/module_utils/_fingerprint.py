@@ -47,7 +47,9 @@ def project_files(runner: Runner, project: str) -> list[str]:
     """Return the relative paths of the project's files: tracked and untracked ones for a clone, without ignored ones."""
     done = runner.run(["git", "-C", project, "ls-files", "-co", "--exclude-standard", "-z"], check=False)
     if done.rc == 0:
-        return sorted({path for path in done.stdout.split("\0") if path and os.path.isfile(os.path.join(project, path))})
+        return sorted(
+            {path for path in done.stdout.split("\0") if path and os.path.isfile(os.path.join(project, path))}
+        )
     found = []
     for folder, folders, names in os.walk(project):
         folders[:] = [name for name in folders if name not in (".git", "target")]
@@ -61,7 +63,9 @@ def hash_files(root: str, paths: t.Iterable[str]) -> str:
     for path in sorted(paths):
         full = os.path.join(root, path)
         mode = "x" if os.access(full, os.X_OK) else "-"
-        digest.update(f"{os.path.relpath(path, root) if os.path.isabs(path) else path}\0{mode}{sha256_file(full)}\n".encode())
+        digest.update(
+            f"{os.path.relpath(path, root) if os.path.isabs(path) else path}\0{mode}{sha256_file(full)}\n".encode()
+        )
     return digest.hexdigest()
 
 
@@ -89,7 +93,11 @@ def groups(
     """
     files = [path for path in project_files(runner, project) if is_input(path)]
     pom_files = {path for path in files if os.path.basename(path) == "pom.xml"}
-    wrapper = [os.path.join(folder, name) for folder, _folders, names in os.walk(os.path.join(project, ".mvn")) for name in names]
+    wrapper = [
+        os.path.join(folder, name)
+        for folder, _folders, names in os.walk(os.path.join(project, ".mvn"))
+        for name in names
+    ]
     wrapper = [os.path.relpath(path, project) for path in wrapper]
     wrapper += ["mvnw"] if os.path.isfile(os.path.join(project, "mvnw")) else []
     return {

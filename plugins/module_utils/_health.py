@@ -8,16 +8,33 @@ This module util is PRIVATE to the collection. It may change at any time.
 
 from __future__ import annotations
 
+import functools
 import time
 import typing as t
 from dataclasses import asdict, dataclass, replace
 
 from ansible_collections.j4c.deploy.plugins.module_utils import _docker as engine
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.j4c.deploy.plugins.module_utils._health_checks import KINDS, Check, CheckResult, Inspect, Target, run_check
+from ansible_collections.j4c.deploy.plugins.module_utils._health_checks import (
+    KINDS,
+    Check,
+    CheckResult,
+    Inspect,
+    Target,
+    run_check,
+)
 from ansible_collections.j4c.deploy.plugins.module_utils._http import HttpClient
 
-__all__ = ["HEALTH_CHECK_OPTIONS", "Check", "HealthReport", "Target", "checks_from_options", "probe", "probe_service", "wait_healthy"]
+__all__ = [
+    "HEALTH_CHECK_OPTIONS",
+    "Check",
+    "HealthReport",
+    "Target",
+    "checks_from_options",
+    "probe",
+    "probe_service",
+    "wait_healthy",
+]
 
 HEALTH_CHECK_OPTIONS: dict[str, t.Any] = {
     "headers": {"type": "dict"},
@@ -55,7 +72,11 @@ class HealthReport:
 
     def failures(self) -> str:
         """Return one sentence on the checks that failed."""
-        return "; ".join(f"{item.name}: {item.detail}" + (f" ({item.observed})" if item.observed else "") for item in self.checks if not item.healthy)
+        return "; ".join(
+            f"{item.name}: {item.detail}" + (f" ({item.observed})" if item.observed else "")
+            for item in self.checks
+            if not item.healthy
+        )
 
 
 def checks_from_options(options: t.Sequence[t.Mapping[str, t.Any]]) -> tuple[Check, ...]:
@@ -64,7 +85,10 @@ def checks_from_options(options: t.Sequence[t.Mapping[str, t.Any]]) -> tuple[Che
     :raises DeployError: one makes no sense; names option, value, why and what to do.
     """
     if not options:
-        raise DeployError("Option checks is empty: a release would be taken as healthy without being asked.", hint="Give at least one check.")
+        raise DeployError(
+            "Option checks is empty: a release would be taken as healthy without being asked.",
+            hint="Give at least one check.",
+        )
     checks = []
     for number, option in enumerate(options):
         given = {key: value for key, value in option.items() if value is not None}
@@ -73,12 +97,18 @@ def checks_from_options(options: t.Sequence[t.Mapping[str, t.Any]]) -> tuple[Che
             ("path", check.path.startswith("/"), "it does not start with '/'"),
             ("timeout", check.timeout > 0, "it is not above 0"),
             ("port", check.port is None or 0 < check.port < 65536, "that is no TCP port"),
-            ("status", bool(check.status) and all(100 <= item <= 599 for item in check.status), "that is no HTTP status"),
+            (
+                "status",
+                bool(check.status) and all(100 <= item <= 599 for item in check.status),
+                "that is no HTTP status",
+            ),
             ("json", all(item.startswith("/") for item in check.json), "a JSON pointer starts with '/'"),
             ("name", bool(check.name), "it is empty"),
         ):
             if not good:
-                raise DeployError(f"Option checks[{number}].{key} is '{given.get(key)}': {why}.", hint="Mend this check.")
+                raise DeployError(
+                    f"Option checks[{number}].{key} is '{given.get(key)}': {why}.", hint="Mend this check."
+                )
         checks.append(check)
     return tuple(checks)
 
@@ -125,6 +155,10 @@ def wait_healthy(
         sleep(interval)
 
 
+def _no_container(_name: str) -> None:
+    """Stand in for the engine when a service has no container."""
+
+
 def probe_service(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return the result of the module ``health_probe``; see its documentation.
 
@@ -132,11 +166,7 @@ def probe_service(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """
     checks = checks_from_options(params["checks"])
     container = params["container"]
-    api = engine.connect() if container else None
-
-    def inspect(name: str) -> dict[str, t.Any] | None:
-        return engine.inspect_container(api, name)
-
+    inspect: Inspect = functools.partial(engine.inspect_container, engine.connect()) if container else _no_container
     target = Target(params["host"], params["port"], container)
     report = wait_healthy(
         checks, target, inspect, version=params["version"], timeout=params["timeout"], interval=params["interval"]
@@ -145,6 +175,8 @@ def probe_service(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         waited = f" within {params['timeout']:g} s" if params["timeout"] else ""
         look = f"Look at 'docker logs {container}'." if container else "Look at the log of the service."
         raise DeployError(
-            f"The service on {params['host']}:{params['port']} is not healthy{waited}: {report.failures()}.", hint=look, health=report.result()
+            f"The service on {params['host']}:{params['port']} is not healthy{waited}: {report.failures()}.",
+            hint=look,
+            health=report.result(),
         )
     return {"changed": False, "health": report.result()}

@@ -186,7 +186,10 @@ KINDS: dict[str, t.Callable[[_Probe], str]] = {
 
 def _expected(check: Check, version: str | None) -> str:
     if check.kind == "http":
-        parts = [f"status {' or '.join(map(str, check.status))}", *(f"{key} = {value}" for key, value in check.json.items())]
+        parts = [
+            f"status {' or '.join(map(str, check.status))}",
+            *(f"{key} = {value}" for key, value in check.json.items()),
+        ]
         if check.json_not_empty:
             parts.append("JSON that is not empty")
         if check.version_pointer and version:
@@ -208,4 +211,12 @@ def run_check(check: Check, target: Target, inspect: Inspect, client: HttpClient
         observed, detail, healthy = KINDS[check.kind](_Probe(check, target, inspect, client, version)), "", True
     except Unhealthy as exc:
         observed, detail, healthy = " ".join(exc.observed.split()), str(exc), False
-    return CheckResult(check.name, check.kind, healthy, round(time.monotonic() - started, 4), observed[:OBSERVED_LENGTH], expected, detail)
+    return CheckResult(
+        check.name,
+        check.kind,
+        healthy,
+        round(time.monotonic() - started, 4),
+        observed[:OBSERVED_LENGTH],
+        expected,
+        detail,
+    )

@@ -20,7 +20,13 @@ from ansible_collections.j4c.deploy.plugins.module_utils._artifact_store import 
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.j4c.deploy.plugins.module_utils._files import tail
 from ansible_collections.j4c.deploy.plugins.module_utils._maven_failures import NATIVE_REMEDY, Diagnosis, diagnose
-from ansible_collections.j4c.deploy.plugins.module_utils._maven_project import Jdk, Pom, find_jdk, read_pom, require_wrapper
+from ansible_collections.j4c.deploy.plugins.module_utils._maven_project import (
+    Jdk,
+    Pom,
+    find_jdk,
+    read_pom,
+    require_wrapper,
+)
 from ansible_collections.j4c.deploy.plugins.module_utils._pipeline import verdict
 from ansible_collections.j4c.deploy.plugins.module_utils._process_tree import TreeMeter
 from ansible_collections.j4c.deploy.plugins.module_utils._run import Runner
@@ -107,7 +113,11 @@ class MavenBuild:
         except DeployError as exc:
             latest = self._store.latest()
             exc.steps = self._log.results
-            exc.fields = {"artifact": self._store.noun(latest) if latest else None, **verdict(phase, "ROLLBACK"), **exc.fields}
+            exc.fields = {
+                "artifact": self._store.noun(latest) if latest else None,
+                **verdict(phase, "ROLLBACK"),
+                **exc.fields,
+            }
             if latest:
                 exc.msg += f" The artifact of {latest['created']} ({latest['fingerprint'][:12]}) stays usable."
             raise
@@ -115,7 +125,10 @@ class MavenBuild:
     def _prepare(self) -> Prepared:
         params = self._params
         if not os.path.isdir(self._project):
-            raise DeployError(f"Option project is '{params['project']}': there is no such directory.", hint="Set project (j4c_source) to the clone.")
+            raise DeployError(
+                f"Option project is '{params['project']}': there is no such directory.",
+                hint="Set project (j4c_source) to the clone.",
+            )
         pom = read_pom(self._project)
         wrapper = require_wrapper(self._project)
         if self._profile.native:
@@ -123,13 +136,20 @@ class MavenBuild:
         jdk = find_jdk(params["java_home"], os.environ.get("JAVA_HOME", ""), pom.java)
         free = shutil.disk_usage(self._project).free
         if free < MIN_FREE_BYTES:
-            raise DeployError(f"Only {free >> 20} MiB are free at '{self._project}', a build needs {MIN_FREE_BYTES >> 20}.", hint="Free some space.")
+            raise DeployError(
+                f"Only {free >> 20} MiB are free at '{self._project}', a build needs {MIN_FREE_BYTES >> 20}.",
+                hint="Free some space.",
+            )
         argv = [wrapper, "-B", *params["goals"], *self._profile.arguments]
         if not params["tests"]:
             argv.append("-DskipTests")
         argv += [f"-D{key}={value}" for key, value in sorted(params["properties"].items())]
         env = {"JAVA_HOME": jdk.home}
-        if "MAVEN_OPTS" not in os.environ and not self._profile.native and not os.path.exists(os.path.join(self._project, ".mvn", "jvm.config")):
+        if (
+            "MAVEN_OPTS" not in os.environ
+            and not self._profile.native
+            and not os.path.exists(os.path.join(self._project, ".mvn", "jvm.config"))
+        ):
             env["MAVEN_OPTS"] = SHORT_LIVED
         parts = fingerprints.groups(
             self._runner,
@@ -145,7 +165,11 @@ class MavenBuild:
     def _require_native(self) -> None:
         home = os.environ.get("GRAALVM_HOME", "")
         local = shutil.which("native-image") or (home and os.access(os.path.join(home, "bin", "native-image"), os.X_OK))
-        container = self._params["profile"] == "native-fast" and self._runner.run(["docker", "info"], check=False).rc == 0 if shutil.which("docker") else False
+        container = (
+            self._params["profile"] == "native-fast" and self._runner.run(["docker", "info"], check=False).rc == 0
+            if shutil.which("docker")
+            else False
+        )
         image = container and self._builder_image()
         if not local and not image:
             raise DeployError(
@@ -199,7 +223,12 @@ class MavenBuild:
         started = time.monotonic()
         with self._log.step(EXECUTION) as note:
             rc = self._runner.watch(
-                ready.argv, log=log, cwd=self._project, env=ready.env, timeout=self._params["timeout"], look=meter.sample
+                ready.argv,
+                log=log,
+                cwd=self._project,
+                env=ready.env,
+                timeout=self._params["timeout"],
+                look=meter.sample,
             )
             seconds = time.monotonic() - started
             build = {
@@ -228,7 +257,12 @@ class MavenBuild:
             hint=found.remedy,
             rc=rc,
             build=build,
-            failure={"code": found.code, "evidence": list(found.evidence), "remedy": found.remedy, "retry": found.retry},
+            failure={
+                "code": found.code,
+                "evidence": list(found.evidence),
+                "remedy": found.remedy,
+                "retry": found.retry,
+            },
             evidence={"errors": list(found.errors), "lines": list(found.evidence)},
             **verdict(EXECUTION, decision),
         )
@@ -262,7 +296,9 @@ class MavenBuild:
             folder, main = os.path.split(os.path.relpath(option, "target"))
         base = os.path.join(self._project, "target", folder)
         if "*" in main:
-            names = [name for name in (os.listdir(base) if os.path.isdir(base) else []) if name.endswith(main.strip("*"))]
+            names = [
+                name for name in (os.listdir(base) if os.path.isdir(base) else []) if name.endswith(main.strip("*"))
+            ]
             main = names[0] if len(names) == 1 else main
         path = os.path.join(base, main)
         if not os.path.isfile(path) or os.path.getsize(path) == 0:
@@ -274,13 +310,22 @@ class MavenBuild:
         return folder, main
 
     def _result(
-        self, ready: Prepared, manifest: dict[str, t.Any] | None, reason: str, changed_inputs: list[str], build: dict[str, t.Any] | None
+        self,
+        ready: Prepared,
+        manifest: dict[str, t.Any] | None,
+        reason: str,
+        changed_inputs: list[str],
+        build: dict[str, t.Any] | None,
     ) -> dict[str, t.Any]:
         skipped = manifest is not None and build is None
         latest = self._store.latest()
         before = (latest or {}).get("groups", {})
         if skipped:
-            msg = f"Nothing to build: the verified artifact of {manifest['created']} has the same inputs." if manifest else ""
+            msg = (
+                f"Nothing to build: the verified artifact of {manifest['created']} has the same inputs."
+                if manifest
+                else ""
+            )
         elif manifest is None:
             msg = f"Would run {' '.join(['./mvnw', *ready.argv[1:]])}: {reason}."
         else:

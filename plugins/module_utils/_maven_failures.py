@@ -50,7 +50,12 @@ class Diagnosis:
 
 # the first that matches wins: what explains more stands before what it causes
 FAILURES: tuple[Failure, ...] = (
-    Failure("disk", (r"No space left on device", r"Disk quota exceeded"), "Free some space on the builder: see 'df -h' and 'docker system df'.", True),
+    Failure(
+        "disk",
+        (r"No space left on device", r"Disk quota exceeded"),
+        "Free some space on the builder: see 'df -h' and 'docker system df'.",
+        True,
+    ),
     Failure(
         "native_forkjoinpool",
         (r"Error in @InjectAccessors handling of field .*found no method named set",),
@@ -58,12 +63,20 @@ FAILURES: tuple[Failure, ...] = (
     ),
     Failure(
         "native_missing",
-        (r"Cannot find the `?.?native-image", r"native-image.*(not found|No such file)", r"Unable to find a container runtime"),
+        (
+            r"Cannot find the `?.?native-image",
+            r"native-image.*(not found|No such file)",
+            r"Unable to find a container runtime",
+        ),
         "Install GraalVM or Mandrel, or Docker for a container build, or build with profile jvm.",
     ),
     Failure(
         "native_oom",
-        (r"native-image.*OutOfMemory", r"Image build.* (exit|return) code:? 137", r"The Native Image build process ran out of memory"),
+        (
+            r"native-image.*OutOfMemory",
+            r"Image build.* (exit|return) code:? 137",
+            r"The Native Image build process ran out of memory",
+        ),
         "Give the builder more memory and set quarkus.native.native-image-xmx below it.",
     ),
     Failure(
@@ -89,7 +102,11 @@ FAILURES: tuple[Failure, ...] = (
     Failure("compile", (r"COMPILATION ERROR", r"maven-compiler-plugin.*Compilation failure"), "Mend the named lines."),
     Failure(
         "test",
-        (r"There (are|were) test failures", r"Tests run: .*(Failures|Errors): [1-9]", r"There was a timeout.* in the fork"),
+        (
+            r"There (are|were) test failures",
+            r"Tests run: .*(Failures|Errors): [1-9]",
+            r"There was a timeout.* in the fork",
+        ),
         "Mend the named tests, or look at target/surefire-reports.",
     ),
     Failure(
@@ -106,12 +123,22 @@ FAILURES: tuple[Failure, ...] = (
     ),
     Failure(
         "dependency",
-        (r"Could not resolve dependencies", r"Could not find artifact", r"was not found in .* during a previous attempt", r"Non-resolvable parent POM"),
+        (
+            r"Could not resolve dependencies",
+            r"Could not find artifact",
+            r"was not found in .* during a previous attempt",
+            r"Non-resolvable parent POM",
+        ),
         "Check the coordinates of the named artifact and that its repository has it.",
     ),
     Failure(
         "project",
-        (r"The projects in the reactor contain a cyclic reference", r"Non-parseable POM", r"The build could not read", r"Malformed POM"),
+        (
+            r"The projects in the reactor contain a cyclic reference",
+            r"Non-parseable POM",
+            r"The build could not read",
+            r"Malformed POM",
+        ),
         "Mend the pom.",
     ),
     Failure(
@@ -126,15 +153,27 @@ FAILURES: tuple[Failure, ...] = (
         "The wrapper needs unzip, and curl or wget, and must reach its download place: './mvnw --version' shows its message.",
         True,
     ),
-    Failure("permission", (r"Permission denied", r"AccessDenied", r"Read-only file system"), "Give the builder's user the right to write there."),
+    Failure(
+        "permission",
+        (r"Permission denied", r"AccessDenied", r"Read-only file system"),
+        "Give the builder's user the right to write there.",
+    ),
     Failure("augmentation", (r"Build step .* threw an exception",), "Look at the cause that Quarkus names."),
 )
 _BY_CODE = {item.code: item for item in FAILURES}
-TIMEOUT = Failure("timeout", (), "Give it more time (timeout, j4c_build_timeout), or look in the log at what it was doing.", True)
-KILLED = Failure("killed", (), "The kernel or somebody ended it: look at 'dmesg' for out-of-memory kills and give the builder more memory.")
+TIMEOUT = Failure(
+    "timeout", (), "Give it more time (timeout, j4c_build_timeout), or look in the log at what it was doing.", True
+)
+KILLED = Failure(
+    "killed",
+    (),
+    "The kernel or somebody ended it: look at 'dmesg' for out-of-memory kills and give the builder more memory.",
+)
 UNKNOWN = Failure("unknown", (), "Read the log.")
 
-_COMPILE_ERROR = re.compile(r"^\[ERROR\] (?:COMPILATION ERROR.*|(?P<file>\S+\.(?:java|kt|scala)):\[(?P<line>\d+),(?P<column>\d+)\] (?P<text>.*))$")
+_COMPILE_ERROR = re.compile(
+    r"^\[ERROR\] (?:COMPILATION ERROR.*|(?P<file>\S+\.(?:java|kt|scala)):\[(?P<line>\d+),(?P<column>\d+)\] (?P<text>.*))$"
+)
 _TEST_ERROR = re.compile(r"^\[ERROR\]\s+(?P<test>[\w.$]+\.[\w$\[\]]+(?::\d+)?) (?P<text>.*)$")
 
 
@@ -149,13 +188,25 @@ def diagnose(rc: int | None, log: str, project: str = "") -> Diagnosis:
     if rc is None:
         return Diagnosis("timeout", tuple(lines[-EVIDENCE_LINES:]), (), TIMEOUT.remedy, TIMEOUT.retry)
     for failure in FAILURES:
-        found = [f"{number}: {line.strip()}" for number, line in enumerate(lines, 1) if any(re.search(sign, line) for sign in failure.signs)]
+        found = [
+            f"{number}: {line.strip()}"
+            for number, line in enumerate(lines, 1)
+            if any(re.search(sign, line) for sign in failure.signs)
+        ]
         if found:
-            return Diagnosis(failure.code, tuple(found[:EVIDENCE_LINES]), _errors(failure.code, lines, project), failure.remedy, failure.retry)
+            return Diagnosis(
+                failure.code,
+                tuple(found[:EVIDENCE_LINES]),
+                _errors(failure.code, lines, project),
+                failure.remedy,
+                failure.retry,
+            )
     chosen = KILLED if rc in (-9, 137) else UNKNOWN
     if chosen is UNKNOWN and not any("Scanning for projects" in line for line in lines):
         chosen = _BY_CODE["wrapper"]
-    return Diagnosis(chosen.code, tuple(lines[-EVIDENCE_LINES:]), _errors(chosen.code, lines, project), chosen.remedy, chosen.retry)
+    return Diagnosis(
+        chosen.code, tuple(lines[-EVIDENCE_LINES:]), _errors(chosen.code, lines, project), chosen.remedy, chosen.retry
+    )
 
 
 def _errors(code: str, lines: t.Sequence[str], project: str) -> tuple[str, ...]:

@@ -19,9 +19,7 @@ from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployEr
 
 NAMESPACE = re.compile(r"^\{[^}]*\}")
 OLDEST_JDK = 17
-WRAPPER_HINT = (
-    "Make it once with 'mvn org.apache.maven.plugins:maven-wrapper-plugin:3.3.4:wrapper -Dmaven=3.9.16 -Dtype=only-script'."
-)
+WRAPPER_HINT = "Make it once with 'mvn org.apache.maven.plugins:maven-wrapper-plugin:3.3.4:wrapper -Dmaven=3.9.16 -Dtype=only-script'."
 UNPINNED = re.compile(r"-SNAPSHOT$|^LATEST$|^RELEASE$|^[\[(]")
 
 
@@ -54,11 +52,15 @@ def _parse(path: str) -> ElementTree.Element:
     try:
         root = ElementTree.parse(path).getroot()
     except ElementTree.ParseError as exc:
-        raise DeployError(f"The pom '{path}' does not parse: {exc}.", hint="Mend it; './mvnw validate' shows the same place.") from exc
+        raise DeployError(
+            f"The pom '{path}' does not parse: {exc}.", hint="Mend it; './mvnw validate' shows the same place."
+        ) from exc
     for element in root.iter():
         element.tag = NAMESPACE.sub("", element.tag) if isinstance(element.tag, str) else element.tag
     if root.tag != "project":
-        raise DeployError(f"The pom '{path}' does not parse: its root is '{root.tag}', not 'project'.", hint="Is it a pom?")
+        raise DeployError(
+            f"The pom '{path}' does not parse: its root is '{root.tag}', not 'project'.", hint="Is it a pom?"
+        )
     return root
 
 
@@ -69,7 +71,9 @@ def _text(root: ElementTree.Element, path: str) -> str:
 def _unpinned(root: ElementTree.Element, properties: t.Mapping[str, str]) -> t.Iterator[str]:
     for tag in ("dependency", "plugin", "parent", "extension"):
         for element in root.iter(tag):
-            version = re.sub(r"\$\{([^}]+)\}", lambda match: properties.get(match.group(1), ""), _text(element, "version"))
+            version = re.sub(
+                r"\$\{([^}]+)\}", lambda match: properties.get(match.group(1), ""), _text(element, "version")
+            )
             if UNPINNED.search(version):
                 yield f"{_text(element, 'artifactId')} {version}"
 
@@ -81,7 +85,10 @@ def read_pom(project: str) -> Pom:
     """
     path = os.path.join(project, "pom.xml")
     if not os.path.isfile(path):
-        raise DeployError(f"Option project is '{project}': there is no pom.xml.", hint="Set project (j4c_source) to the Maven project.")
+        raise DeployError(
+            f"Option project is '{project}': there is no pom.xml.",
+            hint="Set project (j4c_source) to the Maven project.",
+        )
     files: list[str] = []
     properties: dict[str, str] = {}
     roots = []
@@ -98,9 +105,16 @@ def read_pom(project: str) -> Pom:
         relative = "../pom.xml" if relative is None else relative.strip()
         path = os.path.normpath(os.path.join(os.path.dirname(path), relative)) if relative else ""
         path = os.path.join(path, "pom.xml") if os.path.isdir(path) else path
-    version = next((text for text in (_text(item, "version") or _text(item, "parent/version") for item in roots) if text), "")
+    version = next(
+        (text for text in (_text(item, "version") or _text(item, "parent/version") for item in roots) if text), ""
+    )
     java = next(
-        (properties[key] for key in ("maven.compiler.release", "maven.compiler.target", "java.version") if properties.get(key)), ""
+        (
+            properties[key]
+            for key in ("maven.compiler.release", "maven.compiler.target", "java.version")
+            if properties.get(key)
+        ),
+        "",
     )
     number = java.rpartition(".")[2] if java.startswith("1.") else java
     return Pom(
@@ -137,7 +151,9 @@ def read_jdk(home: str) -> Jdk | None:
     return Jdk(os.path.realpath(home), int(match.group(1)), text)
 
 
-def find_jdk(option: str, environment: str, needed: int, places: t.Sequence[str] = ("/usr/lib/jvm/*", "/opt/java/*")) -> Jdk:
+def find_jdk(
+    option: str, environment: str, needed: int, places: t.Sequence[str] = ("/usr/lib/jvm/*", "/opt/java/*")
+) -> Jdk:
     """Return the JDK to build with: the option's, the environment's when it is new enough, or the newest of ``places``.
 
     :param needed: the least major version.
@@ -147,13 +163,19 @@ def find_jdk(option: str, environment: str, needed: int, places: t.Sequence[str]
     if option:
         jdk = read_jdk(option)
         if jdk is None:
-            raise DeployError(f"Option java_home is '{option}': there is no JDK.", hint="Set java_home (j4c_java_home) to the directory of a JDK.")
+            raise DeployError(
+                f"Option java_home is '{option}': there is no JDK.",
+                hint="Set java_home (j4c_java_home) to the directory of a JDK.",
+            )
         if jdk.version < needed:
             raise DeployError(
-                f"Option java_home is '{option}': that is JDK {jdk.version}, the project needs {needed}.", hint=f"Install JDK {needed} or newer."
+                f"Option java_home is '{option}': that is JDK {jdk.version}, the project needs {needed}.",
+                hint=f"Install JDK {needed} or newer.",
             )
         return jdk
-    found = [item for item in [read_jdk(environment) if environment else None] if item is not None and item.version >= needed]
+    found = [
+        item for item in [read_jdk(environment) if environment else None] if item is not None and item.version >= needed
+    ]
     if found:
         return found[0]
     homes = sorted({os.path.realpath(path) for place in places for path in glob.glob(place)})

@@ -15,7 +15,9 @@ import re
 _NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 _LABEL = r'[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\.)*"'
 _NUMBER = r"(?:[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?[Ii]nf|[Nn]a[Nn])"
-_SAMPLE = re.compile(rf"{_NAME}(?:\{{(?:{_LABEL}(?:,{_LABEL})*,?)?\}})?[ \t]+{_NUMBER}(?:[ \t]+-?[0-9.]+)?(?:[ \t]+# \{{.*)?")
+_SAMPLE = re.compile(
+    rf"{_NAME}(?:\{{(?:{_LABEL}(?:,{_LABEL})*,?)?\}})?[ \t]+{_NUMBER}(?:[ \t]+-?[0-9.]+)?(?:[ \t]+# \{{.*)?"
+)
 _COMMENT = re.compile(rf"#(?: (?:HELP|TYPE|UNIT) {_NAME}(?: .*)?| EOF|(?! ?(?:HELP|TYPE|UNIT)\b).*)")
 
 

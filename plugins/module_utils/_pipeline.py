@@ -37,7 +37,7 @@ PIPELINE: tuple[Phase, ...] = (
 _BY_NAME = {phase.name: phase for phase in PIPELINE}
 
 
-def verdict(phase: str, decision: Decision) -> dict[str, str]:
+def verdict(phase: str, decision: Decision) -> dict[str, t.Any]:
     """Return ``{phase, decision}`` for a module result.
 
     :raises ValueError: when the table has no such phase, or the phase may not decide that (a defect of the caller).

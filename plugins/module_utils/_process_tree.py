@@ -9,7 +9,6 @@ This module util is PRIVATE to the collection. It may change at any time.
 from __future__ import annotations
 
 import os
-import typing as t
 from dataclasses import dataclass
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -63,7 +62,7 @@ class TreeMeter:
         for pid, row in rows.items():
             children.setdefault(row.parent, []).append(pid)
         tree: list[int] = []
-        queue: t.List[int] = [root] if root in rows else []
+        queue: list[int] = [root] if root in rows else []
         while queue:
             pid = queue.pop()
             tree.append(pid)

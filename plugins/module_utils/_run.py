@@ -152,7 +152,9 @@ class Runner:
                 errors="replace",
             )
         except OSError as exc:
-            raise DeployError(f"{subject} failed: {argv[0]} could not be started: {exc.strerror}.", command=argv) from exc
+            raise DeployError(
+                f"{subject} failed: {argv[0]} could not be started: {exc.strerror}.", command=argv
+            ) from exc
         with process:
             try:
                 stdout, stderr = process.communicate(stdin, timeout=limit)

@@ -86,7 +86,9 @@ def plan(services: t.Sequence[ServiceView], wanted: t.Mapping[str, str], applied
     steps = []
     for view in services:
         if view.state != "running" or not view.current:
-            steps.append(Step("start", view.name, view.state if view.state != "running" else "its declaration or image changed"))
+            steps.append(
+                Step("start", view.name, view.state if view.state != "running" else "its declaration or image changed")
+            )
         elif view.name in wanted and wanted[view.name] != applied.get(view.name):
             steps.append(Step("reload", view.name, "its configuration files changed"))
     return steps
@@ -100,7 +102,14 @@ class Stack:
     """
 
     def __init__(
-        self, api: t.Any, runner: Runner, project: str, file: str, reloads: t.Sequence[Reload], record: str, switch: Gateway | None
+        self,
+        api: t.Any,
+        runner: Runner,
+        project: str,
+        file: str,
+        reloads: t.Sequence[Reload],
+        record: str,
+        switch: Gateway | None,
     ) -> None:
         self._api = api
         self._project = project
@@ -158,7 +167,13 @@ class Stack:
         return {
             "changed": bool(steps) or needs_switch,
             "services": [
-                {"name": view.name, "state": view.state, "health": view.health, "image": view.image, "action": actions.get(view.name, "none")}
+                {
+                    "name": view.name,
+                    "state": view.state,
+                    "health": view.health,
+                    "image": view.image,
+                    "action": actions.get(view.name, "none"),
+                }
                 for view in after
             ],
             "steps": log.results,
@@ -200,7 +215,9 @@ class Stack:
         for view in self.observe():
             if view.container and (view.state != "running" or view.health not in ("", "healthy")):
                 with engine.engine_errors(f"Reading the log of '{view.name}'"):
-                    logs[view.name] = self._api.logs(view.container, tail=LOG_LINES).decode("utf-8", "replace").splitlines()
+                    logs[view.name] = (
+                        self._api.logs(view.container, tail=LOG_LINES).decode("utf-8", "replace").splitlines()
+                    )
         return logs
 
     def _reload(self, reload: Reload) -> None:

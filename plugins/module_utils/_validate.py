@@ -105,11 +105,16 @@ def smoke_from_options(options: t.Sequence[t.Mapping[str, t.Any]]) -> tuple[Smok
         given = {key: value for key, value in option.items() if value is not None}
         request = Smoke(**{**given, "status": tuple(given.get("status", (200,)))})
         if not request.path.startswith("/"):
-            raise DeployError(f"Option smoke[{number}].path is '{request.path}': it does not start with '/'.", hint="Mend this request.")
+            raise DeployError(
+                f"Option smoke[{number}].path is '{request.path}': it does not start with '/'.",
+                hint="Mend this request.",
+            )
         try:
             re.compile(request.regex or "")
         except re.error as exc:
-            raise DeployError(f"Option smoke[{number}].regex is '{request.regex}': {exc}.", hint="Mend this expression.") from exc
+            raise DeployError(
+                f"Option smoke[{number}].regex is '{request.regex}': {exc}.", hint="Mend this expression."
+            ) from exc
         requests.append(request)
     return tuple(requests)
 
@@ -143,11 +148,19 @@ def run_smoke(client: HttpClient, url: str, request: Smoke) -> SmokeResult:
         detail, observed = _judge(request, response), f"status {response.status}: {' '.join(response.text().split())}"
     except HttpError as exc:
         detail, observed = f"{request.method} {url}{request.path}: {exc}", ""
-    expected = [f"status {' or '.join(map(str, request.status))}", *(f"{key} = {value}" for key, value in request.json.items())]
+    expected = [
+        f"status {' or '.join(map(str, request.status))}",
+        *(f"{key} = {value}" for key, value in request.json.items()),
+    ]
     if request.regex:
         expected.append(f"/{request.regex}/")
     return SmokeResult(
-        request.name, not detail, round(time.monotonic() - started, 4), observed[:OBSERVED_LENGTH], ", ".join(expected), detail
+        request.name,
+        not detail,
+        round(time.monotonic() - started, 4),
+        observed[:OBSERVED_LENGTH],
+        ", ".join(expected),
+        detail,
     )
 
 
@@ -180,8 +193,8 @@ def measure(client: HttpClient, url: str, baseline: Baseline) -> Latency:
             failed += 1
         else:
             taken.append(response.seconds * 1000)
-    ranks = [round(percentile(taken, rank), 1) if taken else 0.0 for rank in (50, 95, 99, 100)]
-    return Latency(baseline.path, baseline.samples, failed, *ranks, baseline.p95_ms)
+    p50, p95, p99, longest = (round(percentile(taken, rank), 1) if taken else 0.0 for rank in (50, 95, 99, 100))
+    return Latency(baseline.path, baseline.samples, failed, p50, p95, p99, longest, baseline.p95_ms)
 
 
 def decide(smoke: t.Sequence[SmokeResult], latency: Latency | None, on_breach: Decision) -> tuple[Decision, str]:
@@ -193,7 +206,10 @@ def decide(smoke: t.Sequence[SmokeResult], latency: Latency | None, on_breach: D
     if latency is not None and latency.failed:
         return "ROLLBACK", f"{latency.failed} of {latency.samples} requests to {latency.path} failed."
     if latency is not None and latency.p95_ms > latency.limit_ms:
-        return on_breach, f"95 % of the requests to {latency.path} took up to {latency.p95_ms:g} ms, the limit is {latency.limit_ms:g} ms."
+        return (
+            on_breach,
+            f"95 % of the requests to {latency.path} took up to {latency.p95_ms:g} ms, the limit is {latency.limit_ms:g} ms.",
+        )
     measured = f", p95 of {latency.path} is {latency.p95_ms:g} ms" if latency else ""
     return "SUCCESS", f"{len(smoke)} smoke requests passed{measured}."
 

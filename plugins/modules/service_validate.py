@@ -149,7 +149,11 @@ evidence:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.j4c.deploy.plugins.module_utils._http import REQUESTS_IMPORT_ERROR
 from ansible_collections.j4c.deploy.plugins.module_utils._module import require, run_module
-from ansible_collections.j4c.deploy.plugins.module_utils._validate import baseline_from_options, smoke_from_options, validate
+from ansible_collections.j4c.deploy.plugins.module_utils._validate import (
+    baseline_from_options,
+    smoke_from_options,
+    validate,
+)
 
 
 def main() -> None:

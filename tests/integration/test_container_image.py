@@ -57,6 +57,7 @@ class Workshop:
     def __init__(self, root: Path, api: docker.APIClient) -> None:
         self.root = root
         self.api = api
+        # part of the labels too: the same image in two tests would be removed by one under the other
         self.name = f"j4c-test-image-{uuid.uuid4().hex[:12]}"
         self.plain, self.exact = f"{self.name}:1.0", f"{self.name}:1.0-4f1c2ab"
         self.dockerfile = root / "Dockerfile"
@@ -81,7 +82,7 @@ class Workshop:
         ]
         digest = hashlib.sha256("".join(f"{item['sha256']}  {item['path']}\n" for item in files).encode()).hexdigest()
         manifest = {
-            "name": "shop",
+            "name": self.name,
             "version": "1.0",
             "main": main,
             "fingerprint": "f" * 64,

@@ -21,7 +21,11 @@ from ansible_collections.j4c.deploy.plugins.module_utils._release.engine import 
 from ansible_collections.j4c.deploy.plugins.module_utils._release.lock import read_holder
 from ansible_collections.j4c.deploy.plugins.module_utils._release.model import Observed, Settings
 from ansible_collections.j4c.deploy.plugins.module_utils._release.observe import describe_image
-from ansible_collections.j4c.deploy.plugins.module_utils._release.options import SETTINGS_SPEC, release_id_from, settings_from
+from ansible_collections.j4c.deploy.plugins.module_utils._release.options import (
+    SETTINGS_SPEC,
+    release_id_from,
+    settings_from,
+)
 from ansible_collections.j4c.deploy.plugins.module_utils._release.plan import Plan
 from ansible_collections.j4c.deploy.plugins.module_utils._release.store import Store, now
 from ansible_collections.j4c.deploy.plugins.module_utils._run import Runner
@@ -62,7 +66,13 @@ class Commands:
     def released(self, image: str, compose: str, version: str, commit: str, release_id: str) -> dict[str, t.Any]:
         """Bring an image with a compose file live. See the module's documentation for the result."""
         if not image and self._check_mode:
-            return {"changed": True, "outcome": "PLANNED", "msg": "Would release the image that would be built.", "run": "", "steps": []}
+            return {
+                "changed": True,
+                "outcome": "PLANNED",
+                "msg": "Would release the image that would be built.",
+                "run": "",
+                "steps": [],
+            }
         document = Compose(self._runner, self._settings.service, [STDIN], self._settings.project_dir, compose).config()
         release = describe_image(
             self._api,
@@ -95,7 +105,11 @@ class Commands:
         if data is None:
             return {"changed": False, "outcome": "UNCHANGED", "msg": "No release waits for its seal."}
         if self._check_mode:
-            return {"changed": data["event"] == "prepared", "outcome": "PLANNED", "msg": f"Would end run {run} with {decision}."}
+            return {
+                "changed": data["event"] == "prepared",
+                "outcome": "PLANNED",
+                "msg": f"Would end run {run} with {decision}.",
+            }
         if data["event"] == "prepared":
             write_atomic(self._store.path("runs", f"{run}.verdict"), decision + "\n")
         result = detach.follow(self._store, run, (), self._limit())
@@ -138,7 +152,9 @@ class Commands:
 
     def _planned(self, plan: Plan, observed: Observed, interrupted: bool) -> dict[str, t.Any]:
         before = _diff_side(observed)
-        steps = [{"name": step.name, "seconds": 0.0, "result": "planned", "detail": step.describe()} for step in plan.steps]
+        steps = [
+            {"name": step.name, "seconds": 0.0, "result": "planned", "detail": step.describe()} for step in plan.steps
+        ]
         live = observed.live_release
         release = plan.release or live
         serving = f"'{live.id}' in slot '{observed.flag}' serves" if live else "nothing serves"
@@ -165,7 +181,10 @@ class Commands:
             "evidence": {},
             "seconds": 0.0,
             "downtime_seconds": 0.0,
-            "diff": {"before": before, "after": f"live: {plan.release.id} in {plan.slot}\n{lines}" if plan.release else before + lines},
+            "diff": {
+                "before": before,
+                "after": f"live: {plan.release.id} in {plan.slot}\n{lines}" if plan.release else before + lines,
+            },
             **verdict(PHASE, "SUCCESS"),
         }
 

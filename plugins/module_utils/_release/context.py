@@ -17,7 +17,13 @@ from ansible_collections.j4c.deploy.plugins.module_utils._health import HealthRe
 from ansible_collections.j4c.deploy.plugins.module_utils._release.gateway import Gateway
 from ansible_collections.j4c.deploy.plugins.module_utils._release.journal import Journal
 from ansible_collections.j4c.deploy.plugins.module_utils._release.lock import Lock
-from ansible_collections.j4c.deploy.plugins.module_utils._release.model import Observed, Release, Settings, SlotView, State
+from ansible_collections.j4c.deploy.plugins.module_utils._release.model import (
+    Observed,
+    Release,
+    Settings,
+    SlotView,
+    State,
+)
 from ansible_collections.j4c.deploy.plugins.module_utils._release.observe import observe_slot
 from ansible_collections.j4c.deploy.plugins.module_utils._release.store import Store
 from ansible_collections.j4c.deploy.plugins.module_utils._run import Runner

@@ -30,7 +30,9 @@ class Sessions:
         self._database = database
         view = engine.inspect_container(api, container) if database else None
         networks = ((view or {}).get("NetworkSettings") or {}).get("Networks") or {}
-        self._addresses = [str(ipaddress.ip_address(item["IPAddress"])) for item in networks.values() if item.get("IPAddress")]
+        self._addresses = [
+            str(ipaddress.ip_address(item["IPAddress"])) for item in networks.values() if item.get("IPAddress")
+        ]
 
     def busy(self) -> int:
         """Return how many sessions are in a statement or a transaction."""
@@ -43,7 +45,16 @@ class Sessions:
     def _count(self, query: str) -> int:
         if self._database is None or not self._addresses:
             return 0
-        argv = ["psql", "-XAtqw", "-U", self._database.user, "-d", self._database.name, "-c", query % ",".join(self._addresses)]
+        argv = [
+            "psql",
+            "-XAtqw",
+            "-U",
+            self._database.user,
+            "-d",
+            self._database.name,
+            "-c",
+            query % ",".join(self._addresses),
+        ]
         with engine.engine_errors(f"Asking '{self._database.container}' for its sessions"):
             started = self._api.exec_create(self._database.container, argv)
             output = self._api.exec_start(started["Id"]).decode("utf-8", "replace").strip()

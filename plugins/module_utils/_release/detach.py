@@ -69,11 +69,19 @@ def _record(store: Store, run_id: str, work: Work) -> None:
         result = {"failed": True, "changed": False, "outcome": "FAILED_SAFE", "run": run_id, **exc.result()}
     except Exception as exc:
         traceback.print_exc()
-        result = {"failed": True, "changed": False, "outcome": "FAILED_SAFE", "run": run_id, "msg": f"The engine broke: {exc!r}."}
+        result = {
+            "failed": True,
+            "changed": False,
+            "outcome": "FAILED_SAFE",
+            "run": run_id,
+            "msg": f"The engine broke: {exc!r}.",
+        }
     report("end", result)
 
 
-def follow(store: Store, run_id: str, until: t.Collection[str], timeout: float, pid: int | None = None) -> dict[str, t.Any]:
+def follow(
+    store: Store, run_id: str, until: t.Collection[str], timeout: float, pid: int | None = None
+) -> dict[str, t.Any]:
     """Wait until a run reports one of the events ``until``, or ``end``; return its result so far.
 
     :param timeout: seconds to wait at most; the run goes on after that.

@@ -18,7 +18,18 @@ from ansible_collections.j4c.deploy.plugins.module_utils._release.model import R
 
 LABEL = "io.j4c"
 # what names or places a container in the owner's own project, and must not in a slot
-DROPPED = ("build", "container_name", "depends_on", "links", "network_mode", "networks", "ports", "profiles", "pull_policy", "scale")
+DROPPED = (
+    "build",
+    "container_name",
+    "depends_on",
+    "links",
+    "network_mode",
+    "networks",
+    "ports",
+    "profiles",
+    "pull_policy",
+    "scale",
+)
 
 
 def project(service: str, slot: str) -> str:
@@ -76,7 +87,13 @@ def slot_document(document: t.Mapping[str, t.Any], settings: Settings, slot: str
     # a candidate that crashes must be seen to crash; the owner's policy is set when it gets traffic
     section["restart"] = "no"
     section["ports"] = [
-        {"target": settings.port, "published": str(settings.slot_ports[slot]), "host_ip": "127.0.0.1", "protocol": "tcp", "mode": "ingress"}
+        {
+            "target": settings.port,
+            "published": str(settings.slot_ports[slot]),
+            "host_ip": "127.0.0.1",
+            "protocol": "tcp",
+            "mode": "ingress",
+        }
     ]
     section["environment"] = {
         **(section.get("environment") or {}),
@@ -109,7 +126,11 @@ def slot_document(document: t.Mapping[str, t.Any], settings: Settings, slot: str
         "services": {settings.service: section},
         "networks": networks,
     }
-    for kind, used in (("volumes", _volumes(section)), ("secrets", _sources(section, "secrets")), ("configs", _sources(section, "configs"))):
+    for kind, used in (
+        ("volumes", _volumes(section)),
+        ("secrets", _sources(section, "secrets")),
+        ("configs", _sources(section, "configs")),
+    ):
         chosen = {key: value for key, value in (document.get(kind) or {}).items() if key in used}
         if chosen:
             result[kind] = chosen
@@ -117,7 +138,9 @@ def slot_document(document: t.Mapping[str, t.Any], settings: Settings, slot: str
 
 
 def _volumes(section: t.Mapping[str, t.Any]) -> set[str]:
-    return {item["source"] for item in section.get("volumes") or [] if item.get("type") == "volume" and item.get("source")}
+    return {
+        item["source"] for item in section.get("volumes") or [] if item.get("type") == "volume" and item.get("source")
+    }
 
 
 def _sources(section: t.Mapping[str, t.Any], kind: str) -> set[str]:
@@ -153,7 +176,7 @@ def public(document: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return a copy of a compose file without the values of its environment, for diffs."""
     shown = copy.deepcopy(dict(document))
     for section in (shown.get("services") or {}).values():
-        section["environment"] = {key: "(not shown)" for key in section.get("environment") or {}}
+        section["environment"] = dict.fromkeys(section.get("environment") or {}, "(not shown)")
     return shown
 
 

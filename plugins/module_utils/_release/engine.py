@@ -101,7 +101,13 @@ class Engine:
             return {}
         document = dict(wanted.document) if wanted.document is not None else self.store.load_document(plan.release.id)
         if any(step.name == "start" for step in plan.steps):
-            preflight(self._api, self._settings, observed, plan.slot, slot_document(document, self._settings, plan.slot, plan.release))
+            preflight(
+                self._api,
+                self._settings,
+                observed,
+                plan.slot,
+                slot_document(document, self._settings, plan.slot, plan.release),
+            )
         return document
 
     def run(self, wanted: Wanted, run_id: str, report: Report) -> dict[str, t.Any]:
@@ -293,7 +299,11 @@ class Engine:
             undo(ctx, Step("start", target, release.id))
             left = ctx.view(target)
             mode = left.status if left.status in ("paused", "running") else "stopped"
-            ctx.save(standby={"slot": target, "release": left.release, "since": now(), "mode": mode} if left.container else None)
+            ctx.save(
+                standby={"slot": target, "release": left.release, "since": now(), "mode": mode}
+                if left.container
+                else None
+            )
         if not release.sealed:
             self.store.remove_release(release.id)
 
@@ -304,7 +314,13 @@ class Engine:
                 self._step(ctx, Step(name, idle.name, idle.release), [])
 
     def _result(
-        self, ctx: Context, plan: Plan, started: float, recovered: str, failure: _Failure | None = None, event: str = "end"
+        self,
+        ctx: Context,
+        plan: Plan,
+        started: float,
+        recovered: str,
+        failure: _Failure | None = None,
+        event: str = "end",
     ) -> dict[str, t.Any]:
         state = ctx.state
         result: dict[str, t.Any] = {
@@ -333,7 +349,9 @@ class Engine:
                 evidence=failure.evidence,
                 problems=failure.problems,
                 steps=ctx.log.results,
-                msg=" ".join([f"{outcome}: {failure.error.msg} {told}; {serving}.", failure.error.hint or "", *failure.problems]).strip(),
+                msg=" ".join(
+                    [f"{outcome}: {failure.error.msg} {told}; {serving}.", failure.error.hint or "", *failure.problems]
+                ).strip(),
                 **verdict(PHASE, "ROLLBACK"),
             )
             return result

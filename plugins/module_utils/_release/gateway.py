@@ -41,7 +41,9 @@ class Gateway:
 
     def exists(self) -> bool:
         """Whether the switch files are there."""
-        return os.path.exists(self._path("present")) and any(os.path.exists(self._path(name)) for name in ("green", "green.off"))
+        return os.path.exists(self._path("present")) and any(
+            os.path.exists(self._path(name)) for name in ("green", "green.off")
+        )
 
     def create(self) -> None:
         """Make the switch files that are missing; blue is live at first. A slot that is live stays so."""
@@ -60,7 +62,9 @@ class Gateway:
         try:
             names = set(os.listdir(self._directory))
         except OSError as exc:
-            raise DeployError(f"The gateway's directory '{self._directory}' cannot be read: {exc.strerror}.", hint=STACK_HINT) from exc
+            raise DeployError(
+                f"The gateway's directory '{self._directory}' cannot be read: {exc.strerror}.", hint=STACK_HINT
+            ) from exc
         if "present" not in names or not names & {"green", "green.off"}:
             raise DeployError(f"The gateway's directory '{self._directory}' has no switch files.", hint=STACK_HINT)
         return "green" if "green" in names else "blue"

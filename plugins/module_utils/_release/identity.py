@@ -71,7 +71,9 @@ def prove_gateway(client: HttpClient, settings: Settings, slot: str, release: Re
         if not right:
             row = 0
             if time.monotonic() - started > PROOF_SECONDS:
-                raise DeployError(f"The gateway at {settings.gateway_url} does not answer with release '{release.id}' from slot '{slot}': {last}.")
+                raise DeployError(
+                    f"The gateway at {settings.gateway_url} does not answer with release '{release.id}' from slot '{slot}': {last}."
+                )
             time.sleep(0.01)
             continue
         if row == 0:

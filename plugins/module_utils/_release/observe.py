@@ -14,7 +14,13 @@ from ansible_collections.j4c.deploy.plugins.module_utils import _docker as engin
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.j4c.deploy.plugins.module_utils._release.document import LABEL, project
 from ansible_collections.j4c.deploy.plugins.module_utils._release.gateway import Gateway
-from ansible_collections.j4c.deploy.plugins.module_utils._release.model import SLOTS, Observed, Release, Settings, SlotView
+from ansible_collections.j4c.deploy.plugins.module_utils._release.model import (
+    SLOTS,
+    Observed,
+    Release,
+    Settings,
+    SlotView,
+)
 from ansible_collections.j4c.deploy.plugins.module_utils._release.store import Store, now
 
 PROJECT_LABEL = "com.docker.compose.project"

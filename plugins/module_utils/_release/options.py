@@ -80,7 +80,9 @@ def settings_from(params: t.Mapping[str, t.Any]) -> Settings:
     """
     service = params["service"]
     if not NAME.fullmatch(service):
-        raise _bad("service", service, "a compose project cannot be named so", "Use lower-case letters, digits, '-' and '_'.")
+        raise _bad(
+            "service", service, "a compose project cannot be named so", "Use lower-case letters, digits, '-' and '_'."
+        )
     for option in ("drain_timeout", "lock_timeout", "seal_timeout", "startup_timeout", "watch_seconds", "min_free_mb"):
         if params[option] < 0:
             raise _bad(option, params[option], "it is negative", "Give 0 or more.")
@@ -119,7 +121,9 @@ def _member(params: t.Mapping[str, t.Any], option: str, slot: str) -> t.Any:
     try:
         return params[option][slot]
     except KeyError:
-        raise _bad(option, params[option], f"it lacks '{slot}'", "Give a value for both slots, blue and green.") from None
+        raise _bad(
+            option, params[option], f"it lacks '{slot}'", "Give a value for both slots, blue and green."
+        ) from None
 
 
 def _port(option: str, value: t.Any) -> int:
@@ -136,12 +140,19 @@ def _address(option: str, value: t.Any) -> str:
     try:
         return str(ipaddress.IPv4Address(str(value)))
     except ValueError:
-        raise _bad(option, value, "that is no IPv4 address", "Give an address inside the edge network's subnet.") from None
+        raise _bad(
+            option, value, "that is no IPv4 address", "Give an address inside the edge network's subnet."
+        ) from None
 
 
 def _directory(path: str) -> str:
     if not os.path.isdir(path):
-        raise _bad("project_dir", path, "there is no such directory on this server", "Run playbooks/stack.yml for this host, which makes it.")
+        raise _bad(
+            "project_dir",
+            path,
+            "there is no such directory on this server",
+            "Run playbooks/stack.yml for this host, which makes it.",
+        )
     return path
 
 
@@ -151,5 +162,10 @@ def release_id_from(value: str | None, option: str) -> str:
     :raises DeployError: it cannot be the name of a directory.
     """
     if value and not RELEASE_ID.fullmatch(value):
-        raise _bad(option, value, "a release id has letters, digits, '.', '_' and '-' only", "See the ids with playbooks/status.yml.")
+        raise _bad(
+            option,
+            value,
+            "a release id has letters, digits, '.', '_' and '-' only",
+            "See the ids with playbooks/status.yml.",
+        )
     return value or ""

@@ -25,7 +25,12 @@ DEFAULT_SLOT_BYTES = 256 * MIB
 
 
 def preflight(
-    api: t.Any, settings: Settings, observed: Observed, slot: str, slot_file: t.Mapping[str, t.Any], meminfo: str = "/proc/meminfo"
+    api: t.Any,
+    settings: Settings,
+    observed: Observed,
+    slot: str,
+    slot_file: t.Mapping[str, t.Any],
+    meminfo: str = "/proc/meminfo",
 ) -> None:
     """Check that a container can be started in ``slot``.
 
@@ -43,7 +48,9 @@ def preflight(
     ]
     if findings:
         count = "1 problem" if len(findings) == 1 else f"{len(findings)} problems"
-        raise DeployError(f"Nothing was changed: {count} before the start in slot '{slot}'. " + " ".join(findings), findings=findings)
+        raise DeployError(
+            f"Nothing was changed: {count} before the start in slot '{slot}'. " + " ".join(findings), findings=findings
+        )
 
 
 def _gateway(api: t.Any, settings: Settings) -> list[str]:
@@ -58,7 +65,11 @@ def _gateway(api: t.Any, settings: Settings) -> list[str]:
 def _networks(api: t.Any, settings: Settings, slot: str, slot_file: t.Mapping[str, t.Any]) -> list[str]:
     with engine.engine_errors("Listing networks"):
         known = {item["Name"]: item["Id"] for item in api.networks()}
-        findings = [f"There is no network '{name}'. {STACK_HINT}" for name in documents.networks_of(slot_file) if name not in known]
+        findings = [
+            f"There is no network '{name}'. {STACK_HINT}"
+            for name in documents.networks_of(slot_file)
+            if name not in known
+        ]
         if settings.edge_network not in known:
             return findings
         members = (api.inspect_network(known[settings.edge_network]).get("Containers") or {}).values()

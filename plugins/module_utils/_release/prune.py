@@ -18,7 +18,9 @@ from ansible_collections.j4c.deploy.plugins.module_utils._release.store import S
 def choose_superseded(releases: t.Mapping[str, Release], state: State, keep: int) -> list[Release]:
     """Return the releases to remove. Only sealed ones count against ``keep``; live and standby always stay. Pure."""
     in_use = {entry["release"] for entry in (state.live, state.standby) if entry}
-    sealed = sorted((item for item in releases.values() if item.sealed), key=lambda item: item.sealed or "", reverse=True)
+    sealed = sorted(
+        (item for item in releases.values() if item.sealed), key=lambda item: item.sealed or "", reverse=True
+    )
     kept = in_use | {item.id for item in sealed[:keep]}
     return sorted((item for item in releases.values() if item.id not in kept), key=lambda item: item.id)
 

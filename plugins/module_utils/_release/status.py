@@ -32,7 +32,9 @@ def status(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     health = None
     if seen.live is not None:
         target = Target("127.0.0.1", int(params["slot_ports"][seen.live.name]), seen.live.container)
-        health = probe(checks_from_options(params["checks"]), target, lambda name: engine.inspect_container(api, name)).result()
+        health = probe(
+            checks_from_options(params["checks"]), target, lambda name: engine.inspect_container(api, name)
+        ).result()
     runs = [_run(store, run_id) for run_id in reversed(store.runs()[-params["history"] :])]
     releases = sorted(seen.releases.values(), key=lambda item: item.sealed or "", reverse=True)
     result = {
@@ -89,11 +91,16 @@ def table(result: t.Mapping[str, t.Any]) -> list[str]:
             )
     health = result["health"]
     if health is not None:
-        parts = [f"{item['name']} {'ok' if item['healthy'] else 'FAILED: ' + (item['detail'] or item['observed'])}" for item in health["checks"]]
+        parts = [
+            f"{item['name']} {'ok' if item['healthy'] else 'FAILED: ' + (item['detail'] or item['observed'])}"
+            for item in health["checks"]
+        ]
         lines.append("health   " + ", ".join(parts))
     if result["holder"]:
         holder = result["holder"]
-        lines.append(f"at work  {holder.get('kind')} of '{holder.get('release')}' since {holder.get('since')}, run {holder.get('run')}")
+        lines.append(
+            f"at work  {holder.get('kind')} of '{holder.get('release')}' since {holder.get('since')}, run {holder.get('run')}"
+        )
     for run in result["runs"]:
         lines.append(f"run      {run['run'][:15]} {run['outcome']:<12} {run['release']:<24} {run['seconds']:>7.1f} s")
     return lines

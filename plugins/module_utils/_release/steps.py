@@ -107,7 +107,9 @@ def _check(ctx: Context, step: Step) -> str:
         target,
         ctx.inspect,
         version=ctx.release.version if ctx.release.version != "0" else None,
-        timeout=WAKE_SECONDS if woken and ctx.observed.slots[step.slot].status != "exited" else ctx.settings.startup_timeout,
+        timeout=WAKE_SECONDS
+        if woken and ctx.observed.slots[step.slot].status != "exited"
+        else ctx.settings.startup_timeout,
         give_up=gone,
     )
     if not ctx.health.healthy:
@@ -179,7 +181,9 @@ def _watch(ctx: Context, step: Step) -> str:
         bad = 0 if report.healthy else bad + 1
         if bad > 1 or ctx.view(step.slot).status != "running":
             ctx.health = report
-            raise DeployError(f"Release '{step.release}' failed its checks while it was watched in slot '{step.slot}'. {report.failures()}")
+            raise DeployError(
+                f"Release '{step.release}' failed its checks while it was watched in slot '{step.slot}'. {report.failures()}"
+            )
         time.sleep(min(WATCH_INTERVAL, max(0.0, deadline - time.monotonic())))
     return f"{rounds} rounds of checks in {ctx.settings.watch_seconds:g} s"
 
@@ -195,7 +199,9 @@ def _hold(ctx: Context, step: Step) -> str:
         with open(path, encoding="utf-8") as file:
             verdict = file.read().strip()
     except FileNotFoundError:
-        raise DeployError(f"Nobody sealed release '{step.release}' within {ctx.settings.hold_seconds:g} s, so it was taken back.") from None
+        raise DeployError(
+            f"Nobody sealed release '{step.release}' within {ctx.settings.hold_seconds:g} s, so it was taken back."
+        ) from None
     finally:
         ctx.lock.phase("work")
     os.unlink(path)
@@ -211,7 +217,11 @@ def _seal(ctx: Context, step: Step) -> str:
     rejected = {key: why for key, why in ctx.state.rejected.items() if key != ctx.release.id}
     left = ctx.observed.live_release
     # going forward again does not condemn the older release
-    if ctx.kind == "rollback" and old is not None and (left is None or (left.sealed or "") > (ctx.release.sealed or "")):
+    if (
+        ctx.kind == "rollback"
+        and old is not None
+        and (left is None or (left.sealed or "") > (ctx.release.sealed or ""))
+    ):
         rejected[old.release] = {"at": now(), "reason": ctx.reason or "rolled back"}
     standby = {"slot": old.name, "release": old.release, "since": now(), "mode": "running"} if old else None
     ctx.save(
@@ -249,7 +259,9 @@ def _drain(ctx: Context, step: Step) -> str:
 def _park(ctx: Context, step: Step) -> str:
     mode = _retire(ctx, step) if ctx.drained else "running"
     if not ctx.drained:
-        ctx.warnings.append(f"Slot '{step.slot}' keeps running: {ctx.open_connections} connections are open on it. The next run parks it.")
+        ctx.warnings.append(
+            f"Slot '{step.slot}' keeps running: {ctx.open_connections} connections are open on it. The next run parks it."
+        )
     if mode == "none":
         ctx.save(standby=None)
     elif ctx.state.standby is not None:
@@ -260,7 +272,9 @@ def _park(ctx: Context, step: Step) -> str:
 def _retire(ctx: Context, step: Step) -> str:
     """Bring a slot without traffic into the standby mode that was asked for; return the mode it is in."""
     view = ctx.view(step.slot)
-    mode = "stopped" if ctx.settings.strategy == "recreate" and ctx.settings.standby == "paused" else ctx.settings.standby
+    mode = (
+        "stopped" if ctx.settings.strategy == "recreate" and ctx.settings.standby == "paused" else ctx.settings.standby
+    )
     if not view.container:
         return "none"
     if mode == "none":

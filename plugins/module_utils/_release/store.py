@@ -114,7 +114,9 @@ class Store:
         path = self.path("releases", release_id, "compose.json")
         data = self._load(path)
         if data is None:
-            raise DeployError(f"Release '{release_id}' has no stored compose file at '{path}'.", hint="Choose another release.")
+            raise DeployError(
+                f"Release '{release_id}' has no stored compose file at '{path}'.", hint="Choose another release."
+            )
         return data
 
     def remove_release(self, release_id: str) -> None:
@@ -132,7 +134,9 @@ class Store:
     def runs(self) -> list[str]:
         """Return the ids of the recorded runs, oldest first."""
         try:
-            return sorted(name[:-5] for name in os.listdir(self.path("runs")) if name.endswith(".json") and name[0] != ".")
+            return sorted(
+                name[:-5] for name in os.listdir(self.path("runs")) if name.endswith(".json") and name[0] != "."
+            )
         except FileNotFoundError:
             return []
 
