@@ -25,11 +25,7 @@ gates: sanity lint unit build-check ## Run the quick checks and tests: no servic
 
 .PHONY: tree
 tree: $(VENV_READY) ## Copy what git has, or will have, to where Ansible wants a collection
-	@rm -rf '$(TREE)'
-	@mkdir -p '$(TREE)/$(NAMES)'
-	@git ls-files -z --cached --others --exclude-standard \
-		| tar --null --files-from=- --ignore-failed-read -cf - 2> /dev/null | tar -xf - -C '$(TREE)/$(NAMES)'
-	@git init --quiet '$(TREE)/$(NAMES)'
+	@tests/gates/tree.sh '$(TREE)/$(NAMES)'
 
 .PHONY: lint
 lint: lint-python lint-types lint-yaml lint-shell lint-ansible lint-docs lint-changelog ## Run all linters
