@@ -22,6 +22,7 @@ import pytest
 
 from tests.load import Load, Profile, Report, missing_keys
 from tests.load.client import Client
+from tests.load.http1 import Connection
 from tests.load.report import Latency
 from tests.unit.load import rude
 from tests.unit.load.rude import Behaviour, Rude
@@ -154,6 +155,20 @@ def test_an_idle_connection_that_the_server_closed_is_replaced() -> None:
     assert report.failures == {}
     assert report.replaced > 20
     assert report.connections == server.connections
+
+
+def test_a_closed_connection_is_seen_before_the_event_loop_sees_it() -> None:
+    async def run() -> tuple[bool, bool]:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            connection = await Connection.open(listener.getsockname()[1])
+            peer, _address = listener.accept()
+            before = connection.usable()
+            peer.close()
+            after = connection.usable()
+            connection.close()
+            return before, after
+
+    assert asyncio.run(run()) == (True, False)
 
 
 def test_a_connection_that_breaks_under_a_request_is_a_failure() -> None:
