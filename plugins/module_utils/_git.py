@@ -20,8 +20,8 @@ from ansible_collections.j4c.deploy.plugins.module_utils._steps import StepLog
 
 PHASE = "git_verification"
 SHOWN_PATHS = 20
-# git asks nobody anything
-ENVIRONMENT = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
+# nobody is there to answer; without a terminal ssh does not ask either
+ENVIRONMENT = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "SSH_ASKPASS_REQUIRE": "never"}
 # no program that the repository's own configuration names is started; paths are shown as they are
 SAFE = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
 PLAIN_DIFF = ("--no-ext-diff", "--no-textconv")
@@ -63,13 +63,13 @@ def judge(seen: Observed, branch: str, remote: str) -> list[dict[str, str]]:
     if seen.changed:
         add(
             "dirty",
-            f"{_count(seen.changed, 'tracked file')} changed: {_list(seen.changed)}.",
+            f"{_counted(len(seen.changed), 'tracked file')} changed: {_list(seen.changed)}.",
             "Commit or restore them.",
         )
     if seen.untracked:
         add(
             "untracked",
-            f"{_count(seen.untracked, 'file')} not tracked: {_list(seen.untracked)}.",
+            f"{_counted(len(seen.untracked), 'file')} not tracked: {_list(seen.untracked)}.",
             "Commit, ignore or remove them.",
         )
     if not seen.branch:
@@ -100,7 +100,7 @@ def judge(seen: Observed, branch: str, remote: str) -> list[dict[str, str]]:
     elif seen.ahead:
         add(
             "ahead",
-            f"{_plural(seen.ahead, 'commit')} not pushed to '{remote}/{branch}'.",
+            f"{_counted(seen.ahead, 'commit')} not pushed to '{remote}/{branch}'.",
             f"Run 'git push {remote} {branch}'.",
         )
     elif seen.behind:
@@ -116,8 +116,8 @@ def _plural(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _count(items: t.Sequence[str], noun: str) -> str:
-    return f"{_plural(len(items), noun)} {'is' if len(items) == 1 else 'are'}"
+def _counted(number: int, noun: str) -> str:
+    return f"{_plural(number, noun)} {'is' if number == 1 else 'are'}"
 
 
 def _list(paths: t.Sequence[str]) -> str:
