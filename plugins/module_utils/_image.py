@@ -136,7 +136,7 @@ class ImageBuilder:
         return found
 
     def _tag(self, api: t.Any, step: Step) -> str:
-        repository, _, tag = step.tag.rpartition(":")
+        repository, tag = step.tag.rsplit(":", 1)
         with self._log.step("tag") as note, engine.engine_errors(f"Tagging image {step.id} as '{step.tag}'"):
             note["detail"] = f"{step.tag}: {step.why}"
             api.tag(step.id, repository, tag)

@@ -69,7 +69,7 @@ def parse(text: str) -> list[Instruction]:
             joined += line[: -len(escape)] + " "
         if not joined.strip():
             continue
-        keyword, _, value = joined.strip().partition(" ")
+        keyword, _space, value = joined.strip().partition(" ")
         if keyword.upper() in ("RUN", "COPY", "ADD"):
             for _quote, end in _HEREDOC.findall(value):
                 index = next((at + 1 for at in range(index, len(lines)) if lines[at].strip() == end), index)
@@ -101,7 +101,7 @@ def _expand(value: str, args: t.Mapping[str, str]) -> str:
 
 def _declared(value: str) -> list[tuple[str, str]]:
     """Return the names and defaults of one ARG instruction."""
-    return [(name, default.strip("\"'")) for name, _, default in (word.partition("=") for word in value.split())]
+    return [(name, default.strip("\"'")) for name, _equals, default in (word.partition("=") for word in value.split())]
 
 
 def bases(instructions: t.Sequence[Instruction], args: t.Mapping[str, str]) -> list[Base]:

@@ -12,16 +12,18 @@ version_added: 0.1.0
 author:
   - The j4c.deploy authors (@j4c)
 description:
-  - Builds with BuildKit from a context that holds only the files of the artifact, sorted by how often they change, all with
-    the same time and mode. What did not change is the same layer in the next image, and the same inputs give the same image.
-  - The context has the directories C(10-libraries), C(20-framework) and C(30-application), each to be copied onto C(/) with
-    C(COPY 10-libraries/ /) and so on. The files come to lie below C(/app). For a Quarkus fast-jar the libraries, what Quarkus
-    generates once, and what every build writes anew are in different directories. For anything else the folders C(lib),
-    C(libs) and C(dependency) beside the main file are libraries, the rest is the application.
+  - Builds with BuildKit from a context that holds only the files of the artifact, sorted by how often they change,
+    all with the same time and mode. What did not change is the same layer in the next image, and the same inputs give
+    the same image.
+  - The context has the directories C(10-libraries), C(20-framework) and C(30-application), each to be copied onto
+    C(/) with C(COPY 10-libraries/ /) and so on. The files come to lie below C(/app). For a Quarkus fast-jar the
+    libraries, what Quarkus generates once, and what every build writes anew are in different directories. For
+    anything else the folders C(lib), C(libs) and C(dependency) beside the main file are libraries, the rest is the
+    application.
   - Every file is compared with the checksum of the artifact's manifest while it is copied.
-  - Nothing is built when the image that has the tag was built from the same inputs. The inputs are the files of the artifact,
-    the Dockerfile, the build arguments, the labels, the commit and the base images that the engine has. A base image that the
-    engine does not have is pulled by BuildKit, and a newer one in the registry is not noticed.
+  - Nothing is built when the image that has the tag was built from the same inputs. The inputs are the files of the
+    artifact, the Dockerfile, the build arguments, the labels, the commit and the base images that the engine has. A
+    base image that the engine does not have is pulled by BuildKit, and a newer one in the registry is not noticed.
 extends_documentation_fragment:
   - j4c.deploy._attributes
 attributes:
@@ -42,13 +44,16 @@ options:
   artifact:
     description:
       - The artifact as RV(j4c.deploy.maven_build#module:artifact) describes it.
-      - V(path) is a directory with a C(manifest.json) and the files that it names. V(name), V(version), V(main), V(fingerprint)
-        and V(sha256) are taken from the manifest when they are not given.
+      - V(path) is a directory with a C(manifest.json) and the files that it names. V(name), V(version), V(main),
+        V(fingerprint) and V(sha256) are taken from the manifest when they are not given.
       - In check mode the directory need not exist.
     type: dict
     required: true
   cache:
-    description: Let BuildKit use the layers that it built before. Without them, a needed build takes longer.
+    description:
+      - Let BuildKit use the layers that it built before. Without them, a needed build takes longer.
+      - BuildKit knows files by their content. A layer that another build on this engine made from the same files, with
+        other times, is used as it is. V(false) gives the same image on every engine of the same kind.
     type: bool
     default: true
   commit:
@@ -134,7 +139,7 @@ image:
       description: Its labels.
       type: dict
     layers:
-      description: Its layers from the lowest up, each with RV(ignore:id), RV(ignore:size) in bytes and RV(ignore:command).
+      description: Its layers from the lowest up, each with C(id), C(size) in bytes and C(command).
       type: list
       elements: dict
       sample: [{id: "sha256:83de54a9", size: 830212, command: COPY 30-application/ /}]
@@ -167,8 +172,10 @@ steps:
   sample: [{name: build, seconds: 0.9, result: ok, detail: "sha256:8a1f6c0e"}]
 evidence:
   description:
-    - Why it was built or not (C(reason), C(changed_inputs)), the C(fingerprint) of the inputs, the C(layout) and the C(bases).
-    - On failure of the build its class (C(code)), the place in the Dockerfile, and the last C(output) of the step that failed.
+    - Why it was built or not (C(reason), C(changed_inputs)), the C(fingerprint) of the inputs, the C(layout) and the
+      C(bases).
+    - On failure of the build its class (C(code)), the place in the Dockerfile, and the last C(output) of the step
+      that failed.
   type: dict
   returned: always
   sample: {reason: "changed: artifact", changed_inputs: [artifact], layout: quarkus}
