@@ -14,10 +14,13 @@ import fcntl
 import hashlib
 import json
 import os
+import posixpath
 import shutil
 import time
 import typing as t
+import urllib.parse
 import zipfile
+import zlib
 
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.j4c.deploy.plugins.module_utils._files import (
@@ -29,24 +32,33 @@ from ansible_collections.j4c.deploy.plugins.module_utils._files import (
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
+LOG = "build.log"
 LATEST = "latest"
-PARTIAL = ".partial"
+# what was not finished when a build was killed
+PARTIAL, REPLACED = ".partial", ".replaced"
+POLL_SECONDS = 0.1
+SHOWN = 5
 
 
 def _now() -> str:
     return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def list_files(root: str) -> list[dict[str, t.Any]]:
-    """Return ``{path, size, sha256}`` of every file below a directory, sorted by path."""
-    found = []
-    for folder, _folders, names in os.walk(root):
-        for name in names:
-            path = os.path.join(folder, name)
-            relative = os.path.relpath(path, root)
-            if relative != MANIFEST:
-                found.append({"path": relative, "size": os.path.getsize(path), "sha256": sha256_file(path)})
-    return sorted(found, key=lambda item: str(item["path"]))
+def copy_file(source: str, target: str) -> dict[str, t.Any]:
+    """Copy a file with its mode, make the copy durable, and return ``{size, sha256}`` of what was written.
+
+    :raises OSError: it cannot be read or written.
+    """
+    digest, size = hashlib.sha256(), 0
+    with open(source, "rb") as reader, open(target, "wb") as writer:
+        for block in iter(lambda: reader.read(1 << 20), b""):
+            digest.update(block)
+            size += len(block)
+            writer.write(block)
+        os.fchmod(writer.fileno(), os.fstat(reader.fileno()).st_mode & 0o777)
+        writer.flush()
+        os.fsync(writer.fileno())
+    return {"size": size, "sha256": digest.hexdigest()}
 
 
 def digest_of(files: t.Sequence[t.Mapping[str, t.Any]]) -> str:
@@ -65,13 +77,34 @@ def check_archives(root: str, files: t.Sequence[t.Mapping[str, t.Any]]) -> int:
         try:
             with zipfile.ZipFile(os.path.join(root, item["path"])) as archive:
                 broken = archive.testzip()
-        except (OSError, zipfile.BadZipFile, zipfile.LargeZipFile) as exc:
+        except (OSError, ValueError, RuntimeError, zlib.error, zipfile.BadZipFile, zipfile.LargeZipFile) as exc:
             raise DeployError(
                 f"The jar '{item['path']}' ({item['size']} bytes) cannot be read: {exc}.", hint="Build again."
             ) from exc
         if broken:
             raise DeployError(f"The jar '{item['path']}' is damaged at '{broken}'.", hint="Build again.")
     return len(jars)
+
+
+def class_path(jar: str) -> list[str]:
+    """Return the paths, relative to the jar, that its manifest's ``Class-Path`` names.
+
+    :raises DeployError: it is no jar.
+    """
+    try:
+        with zipfile.ZipFile(jar) as archive:
+            text = archive.read("META-INF/MANIFEST.MF").decode("utf-8", "replace")
+    except KeyError:
+        return []
+    except (OSError, ValueError, RuntimeError, zlib.error, zipfile.BadZipFile) as exc:
+        size = os.path.getsize(jar) if os.path.exists(jar) else 0
+        raise DeployError(
+            f"The jar '{os.path.basename(jar)}' ({size} bytes) cannot be read: {exc}.", hint="Build again."
+        ) from exc
+    # a line of a manifest has at most 72 bytes, the next one goes on after a space
+    lines = text.replace("\r\n", "\n").replace("\n ", "").splitlines()
+    found = next((line.partition(":")[2] for line in lines if line.lower().startswith("class-path:")), "")
+    return [urllib.parse.unquote(entry) for entry in found.split() if ":" not in entry and not entry.startswith("/")]
 
 
 class ArtifactStore:
@@ -105,8 +138,10 @@ class ArtifactStore:
             ) from exc
 
     @contextlib.contextmanager
-    def lock(self, timeout: float) -> t.Iterator[None]:
-        """Hold the store against a second build.
+    def lock(self, timeout: float) -> t.Iterator[int]:
+        """Hold the store against a second build; yields the lock's file descriptor.
+
+        A process that inherits the descriptor keeps the lock when this one is killed.
 
         :param timeout: seconds to wait.
         :raises DeployError: somebody else still holds it; names the process and since when.
@@ -119,21 +154,42 @@ class ArtifactStore:
                     break
                 except BlockingIOError:
                     if time.monotonic() >= deadline:
-                        file.seek(0)
                         raise DeployError(
-                            f"Another build of '{self._name}' is running: {file.read().strip() or 'unknown'}.",
-                            hint="Wait until it has ended.",
+                            f"Another build of '{self._name}' is running: {self.holder() or 'by an unknown process'}.",
+                            hint="Wait until it has ended, or give this one more time (timeout, j4c_build_timeout).",
                         ) from None
-                    time.sleep(0.1)
+                    time.sleep(POLL_SECONDS)
             file.seek(0)
             file.truncate()
-            file.write(f"process {os.getpid()} since {_now()}")
+            file.write(f"process {os.getpid()} of user {os.getuid()} since {_now()}")
             file.flush()
             try:
-                yield
+                self._tidy()
+                yield file.fileno()
             finally:
                 file.seek(0)
                 file.truncate()
+                # a process that inherited the descriptor and outlived the build must not keep it
+                fcntl.flock(file, fcntl.LOCK_UN)
+
+    def holder(self) -> str:
+        """Return who holds the lock, ``""`` when nobody does."""
+        try:
+            with open(self.path("lock"), encoding="utf-8") as file:
+                return file.read().strip()
+        except OSError:
+            return ""
+
+    def _tidy(self) -> None:
+        for name in os.listdir(self._root):
+            if name.endswith(PARTIAL):
+                shutil.rmtree(self.path(name), ignore_errors=True)
+            elif name.endswith(REPLACED):
+                kept = name[: -len(REPLACED)]
+                if os.path.exists(self.path(kept)):
+                    shutil.rmtree(self.path(name), ignore_errors=True)
+                else:
+                    os.rename(self.path(name), self.path(kept))
 
     def load(self, fingerprint: str) -> dict[str, t.Any] | None:
         """Return the manifest of an artifact, or ``None`` when there is none that can be read."""
@@ -142,20 +198,25 @@ class ArtifactStore:
                 data = json.load(file)
         except (OSError, ValueError):
             return None
-        return data if isinstance(data, dict) and data.get("schema") == SCHEMA else None
+        usable = isinstance(data, dict) and data.get("schema") == SCHEMA and data.get("fingerprint") == fingerprint
+        return data if usable else None
 
     def damage(self, manifest: t.Mapping[str, t.Any]) -> str:
         """Return what is wrong with a stored artifact, ``""`` when every file is as its manifest says."""
         root = self.path(manifest["fingerprint"])
-        for item in manifest["files"]:
-            path = os.path.join(root, item["path"])
-            try:
+        try:
+            if digest_of(manifest["files"]) != manifest["sha256"]:
+                return "its manifest was changed"
+            for item in manifest["files"]:
+                path = os.path.join(root, item["path"])
                 if os.path.getsize(path) != item["size"]:
                     return f"'{item['path']}' has {os.path.getsize(path)} bytes instead of {item['size']}"
                 if sha256_file(path) != item["sha256"]:
                     return f"'{item['path']}' has another checksum"
-            except OSError as exc:
-                return f"'{item['path']}' cannot be read: {exc.strerror}"
+        except OSError as exc:
+            return f"'{os.path.relpath(str(exc.filename), root)}' cannot be read: {exc.strerror}"
+        except (KeyError, TypeError) as exc:
+            return f"its manifest cannot be used: {exc!r}"
         return ""
 
     def latest(self) -> dict[str, t.Any] | None:
@@ -166,46 +227,71 @@ class ArtifactStore:
         except OSError:
             return None
 
-    def publish(self, fingerprint: str, source: str, facts: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-        """Copy the files below ``source`` into the store, verify the copy, and give it its final name.
+    def publish(
+        self, fingerprint: str, files: t.Mapping[str, str], facts: t.Mapping[str, t.Any], log: str = ""
+    ) -> dict[str, t.Any]:
+        """Copy files into the store, verify the copies, and give the artifact its final name.
 
+        :param files: where each file is now, by its path below the artifact's directory.
         :param facts: further keys of the manifest: version, main, groups, profile, build.
+        :param log: log of the build, kept beside the files.
         :returns: the manifest.
-        :raises DeployError: the main file is missing or empty, a jar is damaged, or the disk is full.
+        :raises DeployError: the main file is missing or empty, a jar is damaged or lacks another, or the disk is full.
         """
         partial, final = self.path(fingerprint + PARTIAL), self.path(fingerprint)
         shutil.rmtree(partial, ignore_errors=True)
         try:
-            shutil.copytree(source, partial)
-            files = list_files(partial)
-            by_path = {item["path"]: item for item in files}
-            if not by_path.get(facts["main"], {}).get("size"):
-                raise DeployError(
-                    f"The artifact '{facts['main']}' is missing or empty.", hint="Look at the build's log."
-                )
-            check_archives(partial, files)
+            os.mkdir(partial)
+            listed = []
+            for path in sorted(files):
+                target = os.path.join(partial, path)
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                listed.append({"path": path, **copy_file(files[path], target)})
+            self._verify(partial, listed, facts["main"])
+            if log:
+                shutil.copyfile(log, os.path.join(partial, LOG))
             manifest = {
                 "schema": SCHEMA,
                 "name": self._name,
                 "fingerprint": fingerprint,
                 "created": _now(),
-                "sha256": digest_of(files),
-                "files": files,
+                "sha256": digest_of(listed),
+                "files": listed,
                 **facts,
             }
             write_json(os.path.join(partial, MANIFEST), manifest, 0o644)
-            shutil.rmtree(final, ignore_errors=True)
+            for folder, _folders, _names in os.walk(partial):
+                sync_directory(folder)
+            if os.path.exists(final):
+                os.rename(final, final + REPLACED)
             os.rename(partial, final)
             sync_directory(self._root)
             write_atomic(self.path(LATEST), fingerprint + "\n", 0o644)
+            shutil.rmtree(final + REPLACED, ignore_errors=True)
         except OSError as exc:
             raise DeployError(
-                f"Keeping the artifact in '{self._root}' failed: {exc.strerror}.",
-                hint="Make room, or choose another store.",
+                f"Keeping the artifact in '{self._root}' failed: {exc.strerror} ({exc.filename}).",
+                hint="Make room there, or set another store (j4c_artifact_store).",
             ) from exc
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         return manifest
+
+    def _verify(self, root: str, files: t.Sequence[t.Mapping[str, t.Any]], main: str) -> None:
+        sizes = {str(item["path"]): int(item["size"]) for item in files}
+        if not sizes.get(main):
+            raise DeployError(f"The artifact '{main}' is missing or empty.", hint="Look at the build's log.")
+        check_archives(root, files)
+        if main.endswith(".jar"):
+            home = posixpath.dirname(main)
+            needed = [posixpath.normpath(posixpath.join(home, item)) for item in class_path(os.path.join(root, main))]
+            missing = [item for item in needed if item not in sizes and not os.path.isdir(os.path.join(root, item))]
+            if missing:
+                raise DeployError(
+                    f"The artifact '{main}' needs {', '.join(missing[:SHOWN])}"
+                    f"{f' and {len(missing) - SHOWN} more' if len(missing) > SHOWN else ''}: the build did not make it.",
+                    hint="Look at the build's log, and build again.",
+                )
 
     def select(self, fingerprint: str) -> None:
         """Make an artifact the latest one."""
@@ -215,18 +301,19 @@ class ArtifactStore:
 
     def prune(self, keep: int, protect: t.Collection[str]) -> list[str]:
         """Remove all but the newest ``keep`` artifacts; the latest and those in ``protect`` stay. Return what was removed."""
-        manifests = [item for item in map(self.load, sorted(os.listdir(self._root))) if item is not None]
-        manifests.sort(key=lambda item: str(item["created"]), reverse=True)
+        found = [(self._age(name), name) for name in os.listdir(self._root) if self.load(name) is not None]
+        newest = [name for _age, name in sorted(found, reverse=True)]
         latest = self.latest()
-        spared = (
-            {item["fingerprint"] for item in manifests[:keep]}
-            | set(protect)
-            | ({latest["fingerprint"]} if latest else set())
-        )
-        removed = [item["fingerprint"] for item in manifests if item["fingerprint"] not in spared]
-        for fingerprint in removed:
-            shutil.rmtree(self.path(fingerprint), ignore_errors=True)
+        spared = {*newest[:keep], *protect, *([latest["fingerprint"]] if latest else [])}
+        removed = [name for name in newest if name not in spared]
+        for name in removed:
+            # first the name goes, so that no half of it is ever taken for an artifact
+            os.rename(self.path(name), self.path(name + PARTIAL))
+            shutil.rmtree(self.path(name + PARTIAL), ignore_errors=True)
         return removed
+
+    def _age(self, fingerprint: str) -> int:
+        return os.stat(self.path(fingerprint, MANIFEST)).st_mtime_ns
 
     def noun(self, manifest: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         """Return the ``artifact`` noun of module results."""

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The fingerprint of a build: everything that decides its artifact, and nothing else.
 
-Inputs are hashed, not outputs: two builds of one source differ (Quarkus numbers its proxies anew each time).
+Inputs are hashed, not outputs: two builds of one source differ (Quarkus numbers its proxies anew each time). Neither
+times nor absolute paths nor the commit are inputs, so a commit that changes only a document builds nothing.
 
 This module util is PRIVATE to the collection. It may change at any time.
 """
@@ -15,16 +16,18 @@ import hashlib
 import os
 import typing as t
 
+from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.j4c.deploy.plugins.module_utils._files import sha256_file
 from ansible_collections.j4c.deploy.plugins.module_utils._run import Runner
 
-VERSION = "1"
+VERSION = "2"
 # read by people or by Docker, not by Maven
 NO_INPUT = (
     "*.adoc",
     "*.md",
     ".dockerignore",
-    ".env*",
+    ".editorconfig",
+    ".env.*",
     ".git*",
     "CHANGELOG*",
     "Dockerfile*",
@@ -34,7 +37,13 @@ NO_INPUT = (
     "docker-compose*.y*ml",
     "docs/*",
 )
-ENVIRONMENT = ("MAVEN_OPTS", "MAVEN_ARGS", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")
+# Quarkus and Maven read these of the project whether git knows them or not
+ALWAYS = (".env", "config", "src")
+SKIPPED_FOLDERS = (".git", "node_modules", "target")
+ENVIRONMENT = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "SOURCE_DATE_EPOCH")
+ENVIRONMENT_PREFIXES = ("MAVEN_", "QUARKUS_")
+USER_SETTINGS = ("~/.m2/settings.xml", "~/.m2/settings-security.xml", "~/.m2/toolchains.xml", "~/.mavenrc")
+LENGTH = 40
 
 
 def is_input(path: str) -> bool:
@@ -43,35 +52,63 @@ def is_input(path: str) -> bool:
     return path.startswith("src/") or "/src/" in path or not any(fnmatch.fnmatch(path, pattern) for pattern in NO_INPUT)
 
 
+def _walk(project: str, below: str) -> t.Iterator[str]:
+    for folder, folders, names in os.walk(os.path.join(project, below)):
+        folders[:] = [name for name in folders if name not in SKIPPED_FOLDERS]
+        for name in names:
+            yield os.path.relpath(os.path.join(folder, name), project)
+
+
 def project_files(runner: Runner, project: str) -> list[str]:
-    """Return the relative paths of the project's files: tracked and untracked ones for a clone, without ignored ones."""
+    """Return the relative paths of the project's files, sorted.
+
+    Of a clone these are the tracked and untracked ones, without those that git ignores unless Maven reads them.
+    """
     done = runner.run(["git", "-C", project, "ls-files", "-co", "--exclude-standard", "-z"], check=False)
-    if done.rc == 0:
-        return sorted(
-            {path for path in done.stdout.split("\0") if path and os.path.isfile(os.path.join(project, path))}
-        )
-    found = []
-    for folder, folders, names in os.walk(project):
-        folders[:] = [name for name in folders if name not in (".git", "target")]
-        found += [os.path.relpath(os.path.join(folder, name), project) for name in names]
+    found: set[str] = set()
+    if done.rc != 0:
+        return sorted(path for path in _walk(project, "") if os.path.isfile(os.path.join(project, path)))
+    for path in {*done.stdout.split("\0"), *ALWAYS} - {""}:
+        full = os.path.join(project, path)
+        if os.path.isfile(full):
+            found.add(path)
+        elif os.path.isdir(full):
+            # a submodule, a link to a directory, or one of those that are always read
+            found.update(item for item in _walk(project, path) if os.path.isfile(os.path.join(project, item)))
     return sorted(found)
 
 
 def hash_files(root: str, paths: t.Iterable[str]) -> str:
-    """Return the sha256 over names, executable bits and contents of files."""
+    """Return the sha256 over names, executable bits and contents of files.
+
+    :raises DeployError: one cannot be read.
+    """
     digest = hashlib.sha256()
     for path in sorted(paths):
         full = os.path.join(root, path)
-        mode = "x" if os.access(full, os.X_OK) else "-"
-        digest.update(
-            f"{os.path.relpath(path, root) if os.path.isabs(path) else path}\0{mode}{sha256_file(full)}\n".encode()
-        )
+        try:
+            mode = "x" if os.stat(full).st_mode & 0o100 else "-"
+            digest.update(f"{path}\0{mode}{sha256_file(full)}\n".encode("utf-8", "surrogateescape"))
+        except OSError as exc:
+            raise DeployError(
+                f"The file '{full}' of the project cannot be read: {exc.strerror}.",
+                hint="Give the builder's user the right to read the whole project.",
+            ) from exc
     return digest.hexdigest()
 
 
 def hash_text(*parts: str) -> str:
     """Return the sha256 over texts."""
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def chosen_environment(environment: t.Mapping[str, str], named: t.Collection[str] = ()) -> list[str]:
+    """Return ``name=value`` of the variables that can decide a build, sorted.
+
+    :param named: further variables, those that the pom reads.
+    """
+    names = {*ENVIRONMENT, *named} | {name for name in environment if name.startswith(ENVIRONMENT_PREFIXES)}
+    return [f"{name}={environment[name]}" for name in sorted(names) if name in environment]
 
 
 def groups(
@@ -81,36 +118,35 @@ def groups(
     poms: t.Sequence[str],
     jdk: str,
     options: t.Sequence[str],
-    settings: str,
     environment: t.Mapping[str, str],
+    named: t.Collection[str] = (),
+    settings: t.Sequence[str] = USER_SETTINGS,
 ) -> dict[str, str]:
     """Return a hash for each group of inputs, so that a difference can be named.
 
     :param poms: paths of the pom and its parents on disk.
     :param jdk: text of the JDK's ``release`` file.
     :param options: goals, profile and properties.
-    :param settings: path of the user's settings.xml; a missing file is fine.
+    :param environment: variables of the build.
+    :param named: names of variables that the pom reads.
+    :param settings: the user's files that Maven reads; missing ones are fine.
+    :raises DeployError: a file cannot be read.
     """
-    files = [path for path in project_files(runner, project) if is_input(path)]
+    files = {path for path in project_files(runner, project) if is_input(path)}
     pom_files = {path for path in files if os.path.basename(path) == "pom.xml"}
-    wrapper = [
-        os.path.join(folder, name)
-        for folder, _folders, names in os.walk(os.path.join(project, ".mvn"))
-        for name in names
-    ]
-    wrapper = [os.path.relpath(path, project) for path in wrapper]
-    wrapper += ["mvnw"] if os.path.isfile(os.path.join(project, "mvnw")) else []
+    wrapper = set(_walk(project, ".mvn")) | ({"mvnw"} if os.path.isfile(os.path.join(project, "mvnw")) else set())
+    present = [path for path in map(os.path.expanduser, settings) if os.path.isfile(path)]
     return {
-        "src": hash_files(project, set(files) - pom_files - set(wrapper)),
+        "src": hash_files(project, files - pom_files - wrapper),
         "pom": hash_files(project, pom_files | {os.path.relpath(path, project) for path in poms}),
         "mvn": hash_files(project, wrapper),
-        "settings": sha256_file(settings) if os.path.isfile(settings) else "none",
+        "settings": hash_text(*(f"{os.path.basename(path)} {hash_files('/', [path])}" for path in present)),
         "jdk": hash_text(jdk),
         "options": hash_text(VERSION, *options),
-        "environment": hash_text(*(f"{key}={environment.get(key, '')}" for key in ENVIRONMENT)),
+        "environment": hash_text(*chosen_environment(environment, named)),
     }
 
 
 def fingerprint(parts: t.Mapping[str, str]) -> str:
     """Return the fingerprint of a build from the hashes of its groups."""
-    return hash_text(*(f"{key}={parts[key]}" for key in sorted(parts)))[:40]
+    return hash_text(*(f"{key}={parts[key]}" for key in sorted(parts)))[:LENGTH]

@@ -83,12 +83,15 @@ class Runner:
         timeout: float,
         look: t.Callable[[int], None] = lambda pid: None,
         interval: float = 0.25,
+        keep_open: t.Collection[int] = (),
     ) -> int | None:
         """Run a long process, its output going to a file, and look at it while it runs.
 
         :param log: file for both outputs; it is overwritten.
         :param timeout: seconds until its whole process group is ended.
         :param look: called with its process id every ``interval`` seconds.
+        :param keep_open: file descriptors to hand on, for example of a lock that is to last as long as the process does,
+            even when this one is killed.
         :returns: its exit status, negative for a signal; ``None`` when it was ended because the time was over.
         :raises DeployError: it could not be started.
         """
@@ -103,6 +106,7 @@ class Runner:
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
+                    pass_fds=tuple(keep_open),
                 )
             except OSError as exc:
                 raise DeployError(f"{argv[0]} could not be started: {exc.strerror}.", command=argv) from exc

@@ -16,7 +16,7 @@ description:
     each request, and parks the old version so that it is back in milliseconds.
   - The work is done by an engine process on the server that goes on when the connection or the controller dies. A run that was
     killed is brought to a good end by the next one.
-  - The role P(j4c.deploy.stack#role) sets up the gateway and the networks that this module needs.
+  - The role C(j4c.deploy.stack) sets up the gateway and the networks that this module needs.
 extends_documentation_fragment:
   - j4c.deploy._attributes
   - j4c.deploy._health
