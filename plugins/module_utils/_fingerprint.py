@@ -40,8 +40,8 @@ NO_INPUT = (
 # Quarkus and Maven read these of the project whether git knows them or not
 ALWAYS = (".env", "config", "src")
 SKIPPED_FOLDERS = (".git", "node_modules", "target")
-ENVIRONMENT = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "SOURCE_DATE_EPOCH")
-ENVIRONMENT_PREFIXES = ("MAVEN_", "QUARKUS_")
+ENVIRONMENT = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "MAVEN_ARGS", "MAVEN_CONFIG", "MAVEN_OPTS", "SOURCE_DATE_EPOCH")
+ENVIRONMENT_PREFIX = "QUARKUS_"
 USER_SETTINGS = ("~/.m2/settings.xml", "~/.m2/settings-security.xml", "~/.m2/toolchains.xml", "~/.mavenrc")
 LENGTH = 40
 
@@ -107,7 +107,7 @@ def chosen_environment(environment: t.Mapping[str, str], named: t.Collection[str
 
     :param named: further variables, those that the pom reads.
     """
-    names = {*ENVIRONMENT, *named} | {name for name in environment if name.startswith(ENVIRONMENT_PREFIXES)}
+    names = {*ENVIRONMENT, *named} | {name for name in environment if name.startswith(ENVIRONMENT_PREFIX)}
     return [f"{name}={environment[name]}" for name in sorted(names) if name in environment]
 
 
@@ -140,7 +140,7 @@ def groups(
         "src": hash_files(project, files - pom_files - wrapper),
         "pom": hash_files(project, pom_files | {os.path.relpath(path, project) for path in poms}),
         "mvn": hash_files(project, wrapper),
-        "settings": hash_text(*(f"{os.path.basename(path)} {hash_files('/', [path])}" for path in present)),
+        "settings": hash_text(*(hash_files(os.path.dirname(path), [os.path.basename(path)]) for path in present)),
         "jdk": hash_text(jdk),
         "options": hash_text(VERSION, *options),
         "environment": hash_text(*chosen_environment(environment, named)),

@@ -9,17 +9,19 @@ This module util is PRIVATE to the collection. It may change at any time.
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
-import tempfile
 import time
 import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.j4c.deploy.plugins.module_utils import _fingerprint as fingerprints
-from ansible_collections.j4c.deploy.plugins.module_utils._artifact_store import ArtifactStore
+from ansible_collections.j4c.deploy.plugins.module_utils._artifact_store import LOG, ArtifactStore
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.j4c.deploy.plugins.module_utils._files import tail
-from ansible_collections.j4c.deploy.plugins.module_utils._maven_failures import NATIVE_REMEDY, Diagnosis, diagnose
+from ansible_collections.j4c.deploy.plugins.module_utils._maven_failures import Facts, diagnose
+from ansible_collections.j4c.deploy.plugins.module_utils._maven_native import find_builder, refuse_forkjoinpool_flag
+from ansible_collections.j4c.deploy.plugins.module_utils._maven_output import find_output
 from ansible_collections.j4c.deploy.plugins.module_utils._maven_project import (
     Jdk,
     Pom,
@@ -27,32 +29,35 @@ from ansible_collections.j4c.deploy.plugins.module_utils._maven_project import (
     read_pom,
     require_wrapper,
 )
-from ansible_collections.j4c.deploy.plugins.module_utils._pipeline import verdict
-from ansible_collections.j4c.deploy.plugins.module_utils._process_tree import TreeMeter
+from ansible_collections.j4c.deploy.plugins.module_utils._pipeline import Decision, verdict
+from ansible_collections.j4c.deploy.plugins.module_utils._process_tree import TreeMeter, oom_kills
 from ansible_collections.j4c.deploy.plugins.module_utils._run import Runner
 from ansible_collections.j4c.deploy.plugins.module_utils._steps import StepLog
 
 PREPARATION, EXECUTION, VERIFICATION = "build_preparation", "build_execution", "artifact_verification"
-# a build is over before a better compiler or collector would pay: measured to save a third of Maven's time
+# a build is over before a better compiler or collector would pay
 SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 MIN_FREE_BYTES = 512 << 20
-LOG_TAIL = 4 << 20
+LOG_TAIL_BYTES = 4 << 20
+TOLD_ERRORS = 5
+# below this nobody else had the lock
+WAIT_SECONDS = 0.05
+NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
 
 
 @dataclass(frozen=True)
 class Profile:
-    """What a profile means: Maven's arguments, and the artifact below ``target/`` with its main file."""
+    """What a profile means: Maven's arguments, the main file that it makes, whether it compiles to native code."""
 
     arguments: tuple[str, ...]
-    folder: str
     main: str
     native: bool = False
 
 
 PROFILES: dict[str, Profile] = {
-    "jvm": Profile((), "quarkus-app", "quarkus-run.jar"),
-    "native-fast": Profile(("-Pnative-fast", "-Dquarkus.native.container-build=true"), "", "*-runner", True),
-    "native": Profile(("-Pnative",), "", "*-runner", True),
+    "jvm": Profile((), "target/quarkus-app/quarkus-run.jar"),
+    "native-fast": Profile(("-Pnative-fast",), "target/*-runner", True),
+    "native": Profile(("-Pnative",), "target/*-runner", True),
 }
 
 
@@ -61,12 +66,25 @@ class Prepared:
     """Everything that is known before Maven runs."""
 
     pom: Pom
-    wrapper: str
     jdk: Jdk
     argv: tuple[str, ...]
     env: t.Mapping[str, str]
-    parts: t.Mapping[str, str]
+    groups: t.Mapping[str, str]
     fingerprint: str
+
+    @property
+    def command(self) -> str:
+        """Return the command as a person would type it in the project."""
+        return shlex.join(["./mvnw", *self.argv[1:]])
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the store has: a usable manifest or ``None``, the reason, and the groups of inputs that changed."""
+
+    manifest: dict[str, t.Any] | None
+    reason: str
+    changed_inputs: tuple[str, ...]
 
 
 class MavenBuild:
@@ -79,149 +97,157 @@ class MavenBuild:
         self._params = params
         self._project = os.path.realpath(params["project"])
         self._profile = PROFILES[params["profile"]]
+        self._main = params["main"] or self._profile.main
         self._store = ArtifactStore(params["store"], params["name"])
         self._runner = Runner()
         self._log = StepLog()
+        self._phase = PREPARATION
+        self._build: dict[str, t.Any] | None = None
 
     def run(self, check_mode: bool) -> dict[str, t.Any]:
         """Return the module's result.
 
         :raises DeployError: something is missing, or the build failed; the artifact that stays usable is named.
         """
-        phase = PREPARATION
         try:
             with self._log.step(PREPARATION) as note:
                 ready = self._prepare()
                 note["detail"] = f"JDK {ready.jdk.version}, fingerprint {ready.fingerprint[:12]}"
-            kept, reason, changed_inputs = self._find(ready)
-            if kept is not None:
-                if not check_mode:
-                    self._store.select(ready.fingerprint)
-                return self._result(ready, kept, reason, [], None)
-            if check_mode:
-                return self._result(ready, None, reason, changed_inputs, None)
-            self._store.prepare()
-            with self._store.lock(self._params["timeout"]):
-                phase = EXECUTION
-                build = self._execute(ready)
-                phase = VERIFICATION
-                with self._log.step(VERIFICATION) as note:
-                    manifest = self._publish(ready, build)
-                    note["detail"] = f"{len(manifest['files'])} files, main {manifest['main']}"
-                self._store.prune(self._params["keep"], self._params["protect"])
-            return self._result(ready, manifest, reason, changed_inputs, build)
+                found = self._find(ready)
+            before = self._store.latest()
+            if found.manifest is None and not check_mode:
+                found = self._make(ready, found)
+            elif found.manifest is not None and not check_mode:
+                self._store.select(ready.fingerprint)
+            return self._result(ready, found, before)
         except DeployError as exc:
-            latest = self._store.latest()
-            exc.steps = self._log.results
-            exc.fields = {
-                "artifact": self._store.noun(latest) if latest else None,
-                **verdict(phase, "ROLLBACK"),
-                **exc.fields,
-            }
-            if latest:
-                exc.msg += f" The artifact of {latest['created']} ({latest['fingerprint'][:12]}) stays usable."
+            self._complete(exc)
             raise
+
+    def _complete(self, exc: DeployError) -> None:
+        """Give an error what every result has, and name the artifact that stays usable."""
+        latest = self._store.latest()
+        exc.steps = self._log.results
+        exc.fields = {
+            "artifact": self._store.noun(latest) if latest else None,
+            "build": self._build,
+            "evidence": {},
+            **verdict(self._phase, "ROLLBACK"),
+            **exc.fields,
+        }
+        if latest:
+            exc.msg += f" The artifact of {latest['created']} ({latest['fingerprint'][:12]}) stays usable."
 
     def _prepare(self) -> Prepared:
         params = self._params
-        if not os.path.isdir(self._project):
-            raise DeployError(
-                f"Option project is '{params['project']}': there is no such directory.",
-                hint="Set project (j4c_source) to the clone.",
-            )
+        self._check_options()
         pom = read_pom(self._project)
         wrapper = require_wrapper(self._project)
+        identity, more = "", ()
         if self._profile.native:
-            self._require_native()
+            builder = find_builder(self._runner, params["profile"], params["properties"])
+            refuse_forkjoinpool_flag(self._runner, self._project, params["properties"])
+            identity, more = f"{builder.identity} {os.uname().machine}", builder.arguments
         jdk = find_jdk(params["java_home"], os.environ.get("JAVA_HOME", ""), pom.java)
-        free = shutil.disk_usage(self._project).free
-        if free < MIN_FREE_BYTES:
-            raise DeployError(
-                f"Only {free >> 20} MiB are free at '{self._project}', a build needs {MIN_FREE_BYTES >> 20}.",
-                hint="Free some space.",
-            )
-        argv = [wrapper, "-B", *params["goals"], *self._profile.arguments]
+        argv = [wrapper, "-B", *params["goals"], *self._profile.arguments, *more]
         if not params["tests"]:
             argv.append("-DskipTests")
-        argv += [f"-D{key}={value}" for key, value in sorted(params["properties"].items())]
+        argv += [f"-D{key}={_text(value)}" for key, value in sorted(params["properties"].items())]
         env = {"JAVA_HOME": jdk.home}
-        if (
-            "MAVEN_OPTS" not in os.environ
-            and not self._profile.native
-            and not os.path.exists(os.path.join(self._project, ".mvn", "jvm.config"))
-        ):
+        told = "MAVEN_OPTS" in os.environ or os.path.exists(os.path.join(self._project, ".mvn", "jvm.config"))
+        if not told and not self._profile.native:
             env["MAVEN_OPTS"] = SHORT_LIVED
-        parts = fingerprints.groups(
+        groups = fingerprints.groups(
             self._runner,
             self._project,
             poms=pom.files,
-            jdk=jdk.release,
-            options=[params["profile"], params["main"], *argv[1:]],
-            settings=os.path.expanduser("~/.m2/settings.xml"),
+            jdk=jdk.release + identity,
+            options=[params["profile"], self._main, *argv[1:]],
             environment=os.environ,
+            named=pom.environment,
         )
-        return Prepared(pom, wrapper, jdk, tuple(argv), env, parts, fingerprints.fingerprint(parts))
+        if pom.tells_commit:
+            head = self._runner.run(["git", "-C", self._project, "rev-parse", "HEAD"], check=False).stdout
+            groups["commit"] = fingerprints.hash_text(head)
+        return Prepared(pom, jdk, tuple(argv), env, groups, fingerprints.fingerprint(groups))
 
-    def _require_native(self) -> None:
-        home = os.environ.get("GRAALVM_HOME", "")
-        local = shutil.which("native-image") or (home and os.access(os.path.join(home, "bin", "native-image"), os.X_OK))
-        container = (
-            self._params["profile"] == "native-fast" and self._runner.run(["docker", "info"], check=False).rc == 0
-            if shutil.which("docker")
-            else False
-        )
-        image = container and self._builder_image()
-        if not local and not image:
+    def _check_options(self) -> None:
+        params = self._params
+        if not NAME.match(params["name"]):
             raise DeployError(
-                f"Profile '{self._params['profile']}' needs native-image, and the builder has neither GraalVM nor a builder image.",
-                hint="Install GraalVM or Mandrel and set GRAALVM_HOME, pull Quarkus' builder image, or build with profile jvm.",
-                failure={"code": "native_missing", "evidence": [], "remedy": "build with profile jvm", "retry": False},
+                f"Option name is '{params['name']}': it names a directory of the store.",
+                hint="Use letters, digits, dots, dashes and underscores (j4c_artifact).",
             )
-        flagged = self._forkjoinpool_flags()
-        if flagged:
+        if params["keep"] < 1 or params["timeout"] <= 0:
             raise DeployError(
-                f"The native build would fail: {', '.join(flagged)} sets ForkJoinPool to be initialised at run time.",
-                hint=NATIVE_REMEDY,
-                failure={"code": "native_forkjoinpool", "evidence": flagged, "remedy": NATIVE_REMEDY, "retry": False},
+                f"Option keep is {params['keep']} and timeout {params['timeout']:g}: both must be more than 0.",
+                hint="Keep at least one artifact, and give the build some seconds.",
             )
+        if not os.path.isdir(self._project):
+            raise DeployError(
+                f"Option project is '{params['project']}': there is no such directory.",
+                hint="Set project (j4c_source) to the clone of the service.",
+            )
+        for place in (self._project, _existing(params["store"])):
+            free = shutil.disk_usage(place).free
+            if free < MIN_FREE_BYTES:
+                remedy = "Free some space there: see 'df -h' and 'docker system df'."
+                raise DeployError(
+                    f"Only {free >> 20} MiB are free at '{place}', a build needs {MIN_FREE_BYTES >> 20}.",
+                    hint=remedy,
+                    failure={"code": "disk", "evidence": [], "remedy": remedy, "retry": False},
+                )
 
-    def _builder_image(self) -> bool:
-        done = self._runner.run(["docker", "image", "ls", "--format", "{{.Repository}}"], check=False)
-        return any("ubi-quarkus" in line for line in done.stdout.splitlines())
-
-    def _forkjoinpool_flags(self) -> list[str]:
-        found = []
-        for path in fingerprints.project_files(self._runner, self._project):
-            if not path.endswith((".xml", ".properties", ".yaml", ".yml")):
-                continue
-            with open(os.path.join(self._project, path), encoding="utf-8", errors="replace") as file:
-                for number, line in enumerate(file, 1):
-                    if "initialize-at-run-time" in line and ("ForkJoinPool" in line or "java.util.concurrent" in line):
-                        found.append(f"{path}:{number}")
-        return found
-
-    def _find(self, ready: Prepared) -> tuple[dict[str, t.Any] | None, str, list[str]]:
-        """Return a usable stored artifact or ``None``, why, and which groups of inputs changed."""
+    def _find(self, ready: Prepared) -> Found:
         if ready.pom.unpinned:
-            return None, "versions that may change without the pom changing: " + ", ".join(ready.pom.unpinned), ["pom"]
+            changing = ", ".join(ready.pom.unpinned)
+            return Found(None, f"versions that may change without the pom changing: {changing}", ())
         kept = self._store.load(ready.fingerprint)
         if kept is not None:
             damage = self._store.damage(kept)
-            if not damage:
-                return kept, "fingerprint", []
-            return None, f"the stored artifact is damaged: {damage}", []
+            return (
+                Found(None, f"the stored artifact is damaged: {damage}", ())
+                if damage
+                else Found(kept, "fingerprint", ())
+            )
         latest = self._store.latest()
         if latest is None:
-            return None, "there is no stored artifact", sorted(ready.parts)
+            return Found(None, "there is no stored artifact", tuple(sorted(ready.groups)))
         before = latest.get("groups", {})
-        changed = sorted(key for key in ready.parts if before.get(key) != ready.parts[key])
-        return None, "changed inputs: " + ", ".join(changed), changed
+        changed = sorted(key for key in {*before, *ready.groups} if before.get(key) != ready.groups.get(key))
+        return Found(None, "changed inputs: " + ", ".join(changed), tuple(changed))
 
-    def _execute(self, ready: Prepared) -> dict[str, t.Any]:
-        meter = TreeMeter()
-        log = self._store.path("build.log")
+    def _make(self, ready: Prepared, found: Found) -> Found:
+        """Build, verify and keep."""
+        self._store.prepare()
+        asked = time.monotonic()
+        with self._store.lock(self._params["timeout"]) as handle:
+            waited = time.monotonic() - asked
+            if waited > WAIT_SECONDS:
+                self._log.add("lock", "ok", "waited for another build", waited)
+            # another build may have made it while this one waited
+            again = self._find(ready)
+            if again.manifest is not None:
+                self._store.select(ready.fingerprint)
+                return again
+            self._phase = EXECUTION
+            with self._log.step(EXECUTION) as note:
+                note["detail"] = self._execute(ready, handle)
+            self._phase = VERIFICATION
+            with self._log.step(VERIFICATION) as note:
+                manifest = self._publish(ready)
+                note["detail"] = f"{len(manifest['files'])} files, main {manifest['main']}"
+            removed = self._store.prune(self._params["keep"], self._params["protect"])
+            if removed:
+                self._log.add("retention", "ok", f"removed {len(removed)} artifacts")
+        return Found(manifest, found.reason, found.changed_inputs)
+
+    def _execute(self, ready: Prepared, handle: int) -> str:
+        find_output(self._project, self._main, remove=True)
+        meter, kills = TreeMeter(), oom_kills()
+        log = self._store.path(LOG)
         started = time.monotonic()
-        with self._log.step(EXECUTION) as note:
+        try:
             rc = self._runner.watch(
                 ready.argv,
                 log=log,
@@ -229,121 +255,105 @@ class MavenBuild:
                 env=ready.env,
                 timeout=self._params["timeout"],
                 look=meter.sample,
+                keep_open=[handle],
             )
-            seconds = time.monotonic() - started
-            build = {
-                "seconds": round(seconds, 2),
-                "peak_memory_bytes": meter.peak_memory_bytes,
-                "cpu_seconds": round(meter.cpu_seconds, 2),
-                "profile": self._params["profile"],
-                "command": " ".join(["./mvnw", *ready.argv[1:]]),
-                "log": log,
-            }
-            if rc != 0:
-                raise self._failed(rc, log, build)
-            note["detail"] = f"{seconds:.1f} s, peak memory {meter.peak_memory_bytes >> 20} MiB"
-        return build
+        except DeployError as exc:
+            exc.hint = "Look at the first line of mvnw: it names the program that runs it."
+            exc.fields["failure"] = {"code": "wrapper", "evidence": [], "remedy": exc.hint, "retry": False}
+            raise
+        self._build = {
+            "seconds": round(time.monotonic() - started, 2),
+            "peak_memory_bytes": meter.peak_memory_bytes,
+            "cpu_seconds": round(meter.cpu_seconds, 2),
+            "profile": self._params["profile"],
+            "command": ready.command,
+            "log": log,
+        }
+        if rc != 0:
+            facts = Facts(
+                project=self._project,
+                timeout=self._params["timeout"],
+                free_bytes=min(shutil.disk_usage(place).free for place in (self._project, self._store.path())),
+                oom_kills=oom_kills() - kills,
+                peak_memory_bytes=meter.peak_memory_bytes,
+            )
+            raise self._failed(rc, log, facts)
+        return f"{self._build['seconds']:.1f} s, peak memory {meter.peak_memory_bytes >> 20} MiB"
 
-    def _failed(self, rc: int | None, log: str, build: dict[str, t.Any]) -> DeployError:
+    def _failed(self, rc: int | None, log: str, facts: Facts) -> DeployError:
         with open(log, "rb") as file:
-            file.seek(max(0, os.path.getsize(log) - LOG_TAIL))
+            file.seek(max(0, os.path.getsize(log) - LOG_TAIL_BYTES))
             text = file.read().decode("utf-8", "replace")
-        found: Diagnosis = diagnose(rc, text, self._project)
-        how = f"did not end within {self._params['timeout']:g} s" if rc is None else f"failed ({found.code})"
-        told = "; ".join(found.errors) or tail(text, 3).replace("\n", " ")
-        decision: t.Literal["RETRY", "ROLLBACK"] = "RETRY" if found.retry else "ROLLBACK"
+        found = diagnose(rc, text, facts)
+        how = (
+            f"did not end within {self._params['timeout']:g} s and was stopped"
+            if rc is None
+            else f"failed ({found.code})"
+        )
+        told = "".join(f" {error};" for error in found.errors[:TOLD_ERRORS]).rstrip(";")
+        more = f" and {len(found.errors) - TOLD_ERRORS} more errors" if len(found.errors) > TOLD_ERRORS else ""
+        decision: Decision = "RETRY" if found.retry else "ROLLBACK"
         return DeployError(
-            f"Maven {how}: {told} The full log is in '{log}'.",
+            f"Maven {how}{':' if told else ''}{told}{more}. The full log is '{log}'.",
             hint=found.remedy,
             rc=rc,
-            build=build,
-            failure={
-                "code": found.code,
-                "evidence": list(found.evidence),
-                "remedy": found.remedy,
-                "retry": found.retry,
-            },
+            failure=found.as_result(),
             evidence={"errors": list(found.errors), "lines": list(found.evidence)},
             **verdict(EXECUTION, decision),
         )
 
-    def _publish(self, ready: Prepared, build: dict[str, t.Any]) -> dict[str, t.Any]:
-        folder, main = self._artifact_place()
+    def _publish(self, ready: Prepared) -> dict[str, t.Any]:
+        build = self._build or {}
+        main, files = find_output(self._project, self._main)
         facts = {
             "version": ready.pom.version,
-            "groups": dict(ready.parts),
+            "main": main,
+            "groups": dict(ready.groups),
             "profile": self._params["profile"],
-            "build": {key: build[key] for key in ("seconds", "peak_memory_bytes", "cpu_seconds", "command")},
+            "build": {key: build.get(key) for key in ("seconds", "peak_memory_bytes", "cpu_seconds", "command")},
         }
-        with tempfile.TemporaryDirectory(prefix=".staged-", dir=self._store.path()) as staged:
-            target = os.path.join(staged, "artifact")
-            if folder:
-                shutil.copytree(os.path.join(self._project, "target", folder), os.path.join(target, folder))
-                main = f"{folder}/{main}"
-            else:
-                os.makedirs(target)
-                shutil.copy2(os.path.join(self._project, "target", main), target)
-            return self._store.publish(ready.fingerprint, target, {**facts, "main": main})
+        name = ready.fingerprint
+        if ready.pom.unpinned:
+            # the same inputs may give another artifact tomorrow, and the one before must stay what it is
+            name = fingerprints.hash_text(name, str(time.time_ns()))[: fingerprints.LENGTH]
+        return self._store.publish(name, files, facts, build.get("log", ""))
 
-    def _artifact_place(self) -> tuple[str, str]:
-        """Return the folder below ``target/`` that is kept (``""`` for a single file) and the main file in it.
-
-        :raises DeployError: the build left no such file.
-        """
-        option = self._params["main"]
-        folder, main = self._profile.folder, self._profile.main
-        if option:
-            folder, main = os.path.split(os.path.relpath(option, "target"))
-        base = os.path.join(self._project, "target", folder)
-        if "*" in main:
-            names = [
-                name for name in (os.listdir(base) if os.path.isdir(base) else []) if name.endswith(main.strip("*"))
-            ]
-            main = names[0] if len(names) == 1 else main
-        path = os.path.join(base, main)
-        if not os.path.isfile(path) or os.path.getsize(path) == 0:
-            shown = os.path.relpath(path, self._project)
-            raise DeployError(
-                f"Maven succeeded, but its artifact '{shown}' is missing or empty.",
-                hint="Set main (j4c_build_main) to the file that this project builds.",
-            )
-        return folder, main
-
-    def _result(
-        self,
-        ready: Prepared,
-        manifest: dict[str, t.Any] | None,
-        reason: str,
-        changed_inputs: list[str],
-        build: dict[str, t.Any] | None,
-    ) -> dict[str, t.Any]:
-        skipped = manifest is not None and build is None
-        latest = self._store.latest()
-        before = (latest or {}).get("groups", {})
-        if skipped:
-            msg = (
-                f"Nothing to build: the verified artifact of {manifest['created']} has the same inputs."
-                if manifest
-                else ""
-            )
-        elif manifest is None:
-            msg = f"Would run {' '.join(['./mvnw', *ready.argv[1:]])}: {reason}."
+    def _result(self, ready: Prepared, found: Found, before: t.Mapping[str, t.Any] | None) -> dict[str, t.Any]:
+        manifest, built = found.manifest, self._build is not None
+        hit = manifest is not None and not built
+        if hit and manifest:
+            msg = f"Nothing to build: the verified artifact of {manifest['created']} has the same inputs."
+        elif self._build:
+            msg = f"Built in {self._build['seconds']:g} s: {found.reason}."
         else:
-            msg = f"Built in {build['seconds'] if build else 0:g} s: {reason}."
+            msg = f"Would run {ready.command}: {found.reason}."
+        old, new = (before or {}).get("groups", {}), ready.groups
+        names = [] if hit else sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
         return {
-            "changed": not skipped,
+            "changed": not hit,
             "msg": msg,
             "artifact": self._store.noun(manifest) if manifest else None,
-            "build": build,
-            "reason": reason,
-            "changed_inputs": changed_inputs,
+            "build": self._build,
+            "reason": found.reason,
+            "changed_inputs": list(found.changed_inputs),
             "steps": self._log.results,
-            "evidence": {},
+            "evidence": {"groups": dict(ready.groups), "jdk": ready.jdk.version},
             "diff": {
-                "before": "".join(f"{key}: {before.get(key, 'none')[:12]}\n" for key in sorted(ready.parts)),
-                "after": "".join(f"{key}: {ready.parts[key][:12]}\n" for key in sorted(ready.parts)),
-            }
-            if not skipped
-            else {"before": "", "after": ""},
+                "before": "".join(f"{key}: {old.get(key, 'none')[:12]}\n" for key in names),
+                "after": "".join(f"{key}: {new.get(key, 'none')[:12]}\n" for key in names),
+            },
             **verdict(VERIFICATION if manifest else PREPARATION, "PROCEED"),
         }
+
+
+def _text(value: t.Any) -> str:
+    """Return a property's value as Maven wants it: YAML's true is ``true``."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _existing(path: str) -> str:
+    """Return the path, or the nearest directory above it that exists."""
+    path = os.path.abspath(path)
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    return path

@@ -13,11 +13,15 @@ import typing as t
 from dataclasses import dataclass
 
 EVIDENCE_LINES = 12
+EVIDENCE_WIDTH = 400
 LAST_ERRORS = 40
+# below this a build has failed for lack of space, whatever it says
+FULL_BYTES = 8 << 20
+FLAG = "--initialize-at-run-time=java.util.concurrent.ForkJoinPool"
 NATIVE_REMEDY = (
-    "Take --initialize-at-run-time=java.util.concurrent.ForkJoinPool (or its package) out of the pom, the application's properties and "
-    "native-image.properties: it makes GraalVM compile the class initialiser that writes the field. Until then build with profile jvm. "
-    "Advice to add that flag is wrong."
+    f"Take the flag {FLAG} (or its package) out of the pom, the application's properties and native-image.properties: "
+    "it is the cause, not the cure, for it makes GraalVM compile the class initialiser that writes the field. "
+    "Until then build with profile jvm."
 )
 
 
@@ -38,8 +42,33 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Facts:
+    """What is known of a failed build beside its log.
+
+    :param project: directory to leave out of file names.
+    :param timeout: seconds that it was given.
+    :param free_bytes: free space where it wrote, ``None`` when unknown.
+    :param oom_kills: processes that the kernel ended on this machine during the build, for lack of memory.
+    :param peak_memory_bytes: the most that the build held at a time.
+    """
+
+    project: str = ""
+    timeout: float = 0.0
+    free_bytes: int | None = None
+    oom_kills: int = 0
+    peak_memory_bytes: int = 0
+
+
+@dataclass(frozen=True)
 class Diagnosis:
-    """What a failed build died of: ``code``, ``evidence`` as ``line: text``, ``errors`` as Maven tells them, ``remedy``, ``retry``."""
+    """What a failed build died of.
+
+    :param code: class of the failure.
+    :param evidence: the lines that show it, as ``number: text``.
+    :param errors: the errors as Maven tells them, as short as they can be told.
+    :param remedy: what to do.
+    :param retry: whether the same build may succeed when it is tried again.
+    """
 
     code: str
     evidence: tuple[str, ...]
@@ -47,18 +76,22 @@ class Diagnosis:
     remedy: str
     retry: bool
 
+    def as_result(self) -> dict[str, t.Any]:
+        """Return the ``failure`` of the module's result."""
+        return {"code": self.code, "evidence": list(self.evidence), "remedy": self.remedy, "retry": self.retry}
+
 
 # the first that matches wins: what explains more stands before what it causes
 FAILURES: tuple[Failure, ...] = (
     Failure(
         "disk",
         (r"No space left on device", r"Disk quota exceeded"),
-        "Free some space on the builder: see 'df -h' and 'docker system df'.",
+        "Free some space on the builder: see 'df -h', 'df -i' and 'docker system df'.",
         True,
     ),
     Failure(
         "native_forkjoinpool",
-        (r"Error in @InjectAccessors handling of field .*found no method named set",),
+        (r"handling of field java\.util\.concurrent\.ForkJoinPool\.\w+.*found no method named set",),
         NATIVE_REMEDY,
     ),
     Failure(
@@ -67,22 +100,30 @@ FAILURES: tuple[Failure, ...] = (
             r"Cannot find the `?.?native-image",
             r"native-image.*(not found|No such file)",
             r"Unable to find a container runtime",
+            r"No container runtime was found",
         ),
-        "Install GraalVM or Mandrel, or Docker for a container build, or build with profile jvm.",
+        "Install GraalVM or Mandrel and set GRAALVM_HOME, or Docker and a builder image, or build with profile jvm.",
     ),
     Failure(
         "native_oom",
         (
             r"native-image.*OutOfMemory",
-            r"Image build.* (exit|return) code:? 137",
+            r"Image build.* exit (status|code):? 137",
+            r"Image generation failed\. Exit code was 137",
             r"The Native Image build process ran out of memory",
+            r"Native Image.*[Gg]arbage.collect.*GC overhead",
         ),
-        "Give the builder more memory and set quarkus.native.native-image-xmx below it.",
+        "Give the builder (or its Docker engine) more memory, and set quarkus.native.native-image-xmx below it.",
     ),
     Failure(
-        "oom",
-        (r"java\.lang\.OutOfMemoryError", r"There is insufficient memory for the Java Runtime"),
-        "Give Maven more memory with MAVEN_OPTS=-Xmx2g.",
+        "native_init",
+        (
+            r"[Cc]lasses that should be initialized at run ?time got initialized",
+            r"found in the image heap",
+            r"Error in @InjectAccessors handling of field",
+        ),
+        "Initialise the named class when the code that uses it is: see the class and the trace that Maven names. "
+        "Until then build with profile jvm.",
     ),
     Failure(
         "jdk_mismatch",
@@ -91,13 +132,14 @@ FAILURES: tuple[Failure, ...] = (
             r"invalid (target|source) release",
             r"class file has wrong version",
             r"UnsupportedClassVersionError",
+            r"RequireJavaVersion failed",
         ),
-        "Set java_home (j4c_java_home) to a JDK that the pom's maven.compiler.release asks for.",
+        "Set java_home (j4c_java_home) to a JDK that the pom's maven.compiler.release and its plugins ask for.",
     ),
     Failure(
         "maven_too_old",
-        (r"requires Maven version", r"RequireMavenVersion", r"prerequisite.* Maven"),
-        "Make the Maven wrapper anew with -Dmaven=3.9.16.",
+        (r"[Rr]equires Maven version", r"RequireMavenVersion", r"Detected Maven Version: \S+ is not"),
+        "Make the Maven wrapper anew with a later Maven, for example -Dmaven=3.9.16.",
     ),
     Failure("compile", (r"COMPILATION ERROR", r"maven-compiler-plugin.*Compilation failure"), "Mend the named lines."),
     Failure(
@@ -106,8 +148,30 @@ FAILURES: tuple[Failure, ...] = (
             r"There (are|were) test failures",
             r"Tests run: .*(Failures|Errors): [1-9]",
             r"There was a timeout.* in the fork",
+            r"The forked VM terminated without properly saying goodbye",
         ),
-        "Mend the named tests, or look at target/surefire-reports.",
+        "Mend the named tests; target/surefire-reports has more.",
+    ),
+    Failure(
+        "oom",
+        (r"java\.lang\.OutOfMemoryError", r"There is insufficient memory for the Java Runtime"),
+        "Give Maven more memory with MAVEN_OPTS=-Xmx2g in the builder's environment, or in .mvn/jvm.config.",
+    ),
+    Failure(
+        "wrapper",
+        (
+            r"cannot find .*unzip",
+            r"(wget|curl): Failed to fetch",
+            r"Failed to (validate|fetch|download|install) Maven",
+            r"cannot read distributionUrl",
+            r"distributionUrl is not valid",
+            r"cannot create temp dir",
+            r"MavenWrapperDownloader",
+            r"org\.apache\.maven\.wrapper",
+        ),
+        "The wrapper needs unzip, and curl or wget, and must reach its download place: "
+        "'./mvnw --version' shows its message.",
+        True,
     ),
     Failure(
         "network",
@@ -127,102 +191,116 @@ FAILURES: tuple[Failure, ...] = (
             r"Could not resolve dependencies",
             r"Could not find artifact",
             r"was not found in .* during a previous attempt",
-            r"Non-resolvable parent POM",
+            r"Non-resolvable (parent|import) POM",
         ),
-        "Check the coordinates of the named artifact and that its repository has it.",
+        "Check the coordinates of the named artifact and that its repository has it; -U in goals asks again.",
     ),
     Failure(
         "project",
         (
-            r"The projects in the reactor contain a cyclic reference",
+            r"contain a cyclic reference",
             r"Non-parseable POM",
             r"The build could not read",
             r"Malformed POM",
+            r"Some problems were encountered while processing the POMs",
         ),
         "Mend the pom.",
     ),
     Failure(
-        "wrapper",
-        (
-            r"cannot find .*unzip",
-            r"Failed to (validate|fetch|download|install) Maven",
-            r"wrapperUrl|distributionUrl is not valid",
-            r"MavenWrapperDownloader",
-            r"mvnw: .*not found",
-        ),
-        "The wrapper needs unzip, and curl or wget, and must reach its download place: './mvnw --version' shows its message.",
-        True,
+        "goals",
+        (r"Unknown lifecycle phase", r"No goals have been specified", r"Unable to parse command line options"),
+        "Mend goals (j4c_build_goals).",
+    ),
+    Failure(
+        "jvm_options",
+        (r"Could not create the Java Virtual Machine", r"Unrecognized (VM )?option"),
+        "Mend MAVEN_OPTS in the builder's environment, or .mvn/jvm.config.",
     ),
     Failure(
         "permission",
-        (r"Permission denied", r"AccessDenied", r"Read-only file system"),
-        "Give the builder's user the right to write there.",
+        (r"Permission denied", r"AccessDenied", r"Read-only file system", r"Operation not permitted"),
+        "Give the builder's user the right to write there; a build in a container may have left files of root.",
     ),
     Failure("augmentation", (r"Build step .* threw an exception",), "Look at the cause that Quarkus names."),
 )
 _BY_CODE = {item.code: item for item in FAILURES}
-TIMEOUT = Failure(
-    "timeout", (), "Give it more time (timeout, j4c_build_timeout), or look in the log at what it was doing.", True
-)
-KILLED = Failure(
-    "killed",
-    (),
-    "The kernel or somebody ended it: look at 'dmesg' for out-of-memory kills and give the builder more memory.",
+TIMEOUT = Failure("timeout", (), "Give it more time (timeout, j4c_build_timeout), or look at what hung.")
+KILLED = Failure("killed", (), "Find out who ended it: a person, a time limit of another program, or the kernel.")
+KILLED_BY_KERNEL = Failure(
+    "killed", (), "The kernel ended it for lack of memory: give the builder more, or end what else needs it (dmesg)."
 )
 UNKNOWN = Failure("unknown", (), "Read the log.")
 
+_SIGNS = [(failure, re.compile("|".join(failure.signs))) for failure in FAILURES]
 _COMPILE_ERROR = re.compile(
-    r"^\[ERROR\] (?:COMPILATION ERROR.*|(?P<file>\S+\.(?:java|kt|scala)):\[(?P<line>\d+),(?P<column>\d+)\] (?P<text>.*))$"
+    r"^\[ERROR\] (?P<file>/?\S.*?\.(?:java|kt|scala)):(?:\[(?P<line>\d+),(?P<column>\d+)\])? ?(?P<text>.*)$"
 )
 _TEST_ERROR = re.compile(r"^\[ERROR\]\s+(?P<test>[\w.$]+\.[\w$\[\]]+(?::\d+)?) (?P<text>.*)$")
+_TEST_CLASS = re.compile(r"^(org\.apache\.|Tests run)")
+_GOAL = re.compile(r"^\[INFO\] --- (?P<goal>\S+:\S+(?: \([^)]*\))?)")
+_NOISE = ("[Help", "re-run Maven", "Re-run Maven", "full stack trace", "For more information about the errors")
 
 
-def diagnose(rc: int | None, log: str, project: str = "") -> Diagnosis:
+def diagnose(rc: int | None, log: str, facts: Facts) -> Diagnosis:
     """Tell what a failed build died of. Pure.
 
     :param rc: exit status of Maven, negative for a signal, ``None`` when its time was over.
     :param log: its output.
-    :param project: directory to leave out of file names.
     """
     lines = log.splitlines()
     if rc is None:
-        return Diagnosis("timeout", tuple(lines[-EVIDENCE_LINES:]), (), TIMEOUT.remedy, TIMEOUT.retry)
-    for failure in FAILURES:
-        found = [
-            f"{number}: {line.strip()}"
-            for number, line in enumerate(lines, 1)
-            if any(re.search(sign, line) for sign in failure.signs)
-        ]
+        goal = next((match["goal"] for match in map(_GOAL.match, reversed(lines)) if match), "")
+        where = f"It was at {goal} when its {facts.timeout:g} s were over. " if goal else ""
+        return Diagnosis("timeout", _last(lines), (), where + TIMEOUT.remedy, TIMEOUT.retry)
+    if facts.free_bytes is not None and facts.free_bytes < FULL_BYTES:
+        return _diagnosis(_BY_CODE["disk"], _last(lines), lines, facts)
+    for failure, signs in _SIGNS:
+        found = [_numbered(number, line) for number, line in enumerate(lines, 1) if signs.search(line)]
         if found:
-            return Diagnosis(
-                failure.code,
-                tuple(found[:EVIDENCE_LINES]),
-                _errors(failure.code, lines, project),
-                failure.remedy,
-                failure.retry,
-            )
-    chosen = KILLED if rc in (-9, 137) else UNKNOWN
-    if chosen is UNKNOWN and not any("Scanning for projects" in line for line in lines):
+            return _diagnosis(failure, tuple(found[:EVIDENCE_LINES]), lines, facts)
+    chosen = UNKNOWN
+    if rc < 0 or rc in (137, 143):
+        chosen = KILLED_BY_KERNEL if facts.oom_kills else KILLED
+    elif not any("Scanning for projects" in line for line in lines):
         chosen = _BY_CODE["wrapper"]
-    return Diagnosis(
-        chosen.code, tuple(lines[-EVIDENCE_LINES:]), _errors(chosen.code, lines, project), chosen.remedy, chosen.retry
-    )
+    return _diagnosis(chosen, _last(lines), lines, facts)
+
+
+def _diagnosis(failure: Failure, evidence: tuple[str, ...], lines: t.Sequence[str], facts: Facts) -> Diagnosis:
+    remedy = failure.remedy
+    if failure.code in ("oom", "killed", "native_oom") and facts.peak_memory_bytes:
+        remedy += f" The build held {facts.peak_memory_bytes >> 20} MiB."
+    return Diagnosis(failure.code, evidence, _errors(failure.code, lines, facts.project), remedy, failure.retry)
+
+
+def _numbered(number: int, line: str) -> str:
+    return f"{number}: {line.strip()[:EVIDENCE_WIDTH]}"
+
+
+def _last(lines: t.Sequence[str]) -> tuple[str, ...]:
+    numbered = [_numbered(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    return tuple(numbered[-EVIDENCE_LINES:])
 
 
 def _errors(code: str, lines: t.Sequence[str], project: str) -> tuple[str, ...]:
-    """Return Maven's own errors, as short as they can be told."""
+    """Return Maven's own errors, each once."""
     prefix = project.rstrip("/") + "/" if project else ""
     errors: dict[str, None] = {}
     for line in lines:
+        if prefix:
+            line = line.replace(prefix, "")
         if code == "compile":
             match = _COMPILE_ERROR.match(line)
-            if match and match["file"]:
-                file = match["file"][len(prefix) :] if prefix and match["file"].startswith(prefix) else match["file"]
-                errors[f"{file}:{match['line']}: {match['text']}"] = None
+            if match:
+                place = f"[{match['line']},{match['column']}]" if match["line"] else ""
+                errors[f"{match['file']}:{place} {match['text']}".strip()] = None
         elif code == "test":
             match = _TEST_ERROR.match(line)
-            if match and not match["test"].startswith("org.apache."):
+            if match and not _TEST_CLASS.match(match["test"]):
                 errors[f"{match['test']} {match['text']}".strip()] = None
-        elif line.startswith("[ERROR]") and len(line) > 8 and "[Help" not in line and "re-run Maven" not in line:
-            errors[line[8:].strip().replace(prefix, "") if prefix else line[8:].strip()] = None
-    return tuple(list(errors)[:LAST_ERRORS])
+        elif line.startswith(("[ERROR]", "[FATAL]")) and len(line) > 8 and not any(noise in line for noise in _NOISE):
+            errors[line[8:].strip()] = None
+    if not errors and code not in ("compile", "test"):
+        # what fails before Maven runs has no such marks
+        errors = dict.fromkeys(line.strip() for line in lines if re.search(r"\b[Ee]rror\b|[Ff]ailed|cannot", line))
+    return tuple(error[:EVIDENCE_WIDTH] for error in list(errors)[:LAST_ERRORS])

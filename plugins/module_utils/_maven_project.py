@@ -18,9 +18,16 @@ from dataclasses import dataclass
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
 
 NAMESPACE = re.compile(r"^\{[^}]*\}")
-OLDEST_JDK = 17
-WRAPPER_HINT = "Make it once with 'mvn org.apache.maven.plugins:maven-wrapper-plugin:3.3.4:wrapper -Dmaven=3.9.16 -Dtype=only-script'."
+REFERENCE = re.compile(r"\$\{([^}]+)\}")
+WRAPPER_HINT = (
+    "Make it once with 'mvn org.apache.maven.plugins:maven-wrapper-plugin:3.3.4:wrapper "
+    "-Dmaven=3.9.16 -Dtype=only-script'."
+)
 UNPINNED = re.compile(r"-SNAPSHOT$|^LATEST$|^RELEASE$|^[\[(]")
+JAVA_PROPERTIES = ("maven.compiler.release", "maven.compiler.target", "java.version")
+# plugins that write the commit into the artifact
+COMMIT_PLUGINS = frozenset({"git-commit-id-maven-plugin", "git-commit-id-plugin", "buildnumber-maven-plugin"})
+JDK_PLACES = ("/usr/lib/jvm/*", "/opt/java/*")
 
 
 @dataclass(frozen=True)
@@ -31,12 +38,16 @@ class Pom:
     :param java: release of Java that it compiles for, 0 when it does not say.
     :param unpinned: versions of dependencies, plugins or parent that may change without the pom changing.
     :param files: the pom and its parents on disk.
+    :param environment: names of the environment variables that they read.
+    :param tells_commit: whether a plugin writes the commit into the artifact.
     """
 
     version: str
     java: int
     unpinned: tuple[str, ...]
     files: tuple[str, ...]
+    environment: tuple[str, ...] = ()
+    tells_commit: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,6 +66,10 @@ def _parse(path: str) -> ElementTree.Element:
         raise DeployError(
             f"The pom '{path}' does not parse: {exc}.", hint="Mend it; './mvnw validate' shows the same place."
         ) from exc
+    except OSError as exc:
+        raise DeployError(
+            f"The pom '{path}' cannot be read: {exc.strerror}.", hint="Check its owner and mode."
+        ) from exc
     for element in root.iter():
         element.tag = NAMESPACE.sub("", element.tag) if isinstance(element.tag, str) else element.tag
     if root.tag != "project":
@@ -68,18 +83,69 @@ def _text(root: ElementTree.Element, path: str) -> str:
     return (root.findtext(path) or "").strip()
 
 
-def _unpinned(root: ElementTree.Element, properties: t.Mapping[str, str]) -> t.Iterator[str]:
+def _resolve(text: str, properties: t.Mapping[str, str]) -> str:
+    # properties may name each other, and a circle must end
+    for _round in range(8):
+        resolved = REFERENCE.sub(lambda match: properties.get(match.group(1), match.group(0)), text)
+        if resolved == text:
+            break
+        text = resolved
+    return text
+
+
+def _unpinned(root: ElementTree.Element, properties: t.Mapping[str, str], own: t.Collection[str]) -> t.Iterator[str]:
     for tag in ("dependency", "plugin", "parent", "extension"):
         for element in root.iter(tag):
-            version = re.sub(
-                r"\$\{([^}]+)\}", lambda match: properties.get(match.group(1), ""), _text(element, "version")
-            )
-            if UNPINNED.search(version):
+            version = _resolve(_text(element, "version"), properties)
+            # another module of the same project is an input as source
+            if UNPINNED.search(version) and _text(element, "artifactId") not in own:
                 yield f"{_text(element, 'artifactId')} {version}"
 
 
+def _parent(root: ElementTree.Element, path: str) -> str:
+    """Return where the pom's parent is on disk, ``""`` when it is not."""
+    parent = root.find("parent")
+    if parent is None:
+        return ""
+    given = parent.findtext("relativePath")
+    relative = "../pom.xml" if given is None else given.strip()
+    if not relative:
+        return ""
+    found = os.path.normpath(os.path.join(os.path.dirname(path), relative))
+    found = os.path.join(found, "pom.xml") if os.path.isdir(found) else found
+    if not os.path.isfile(found):
+        return ""
+    # Maven takes the file only when it is the parent that is named
+    return found if _text(_parse(found), "artifactId") == _text(parent, "artifactId") else ""
+
+
+def _modules(root: ElementTree.Element, path: str, seen: set[str]) -> t.Iterator[tuple[str, ElementTree.Element]]:
+    """Yield the poms of the modules below a pom, however deep."""
+    for item in root.iter("module"):
+        found = os.path.normpath(os.path.join(os.path.dirname(path), (item.text or "").strip()))
+        found = os.path.join(found, "pom.xml") if os.path.isdir(found) else found
+        if os.path.isfile(found) and found not in seen:
+            seen.add(found)
+            module = _parse(found)
+            yield found, module
+            yield from _modules(module, found, seen)
+
+
+def _java(roots: t.Sequence[ElementTree.Element], properties: t.Mapping[str, str]) -> int:
+    told = [properties.get(key, "") for key in JAVA_PROPERTIES]
+    for root in roots:
+        for plugin in root.iter("plugin"):
+            if _text(plugin, "artifactId") == "maven-compiler-plugin":
+                told += [_text(plugin, f"configuration/{key}") for key in ("release", "target")]
+    for text in told:
+        number = re.match(r"(?:1\.)?(\d+)$", _resolve(text, properties))
+        if number:
+            return int(number.group(1))
+    return 0
+
+
 def read_pom(project: str) -> Pom:
-    """Read the pom of a project and its parents on disk.
+    """Read the pom of a project, its parents on disk and its modules.
 
     :raises DeployError: there is none, or one does not parse.
     """
@@ -89,39 +155,31 @@ def read_pom(project: str) -> Pom:
             f"Option project is '{project}': there is no pom.xml.",
             hint="Set project (j4c_source) to the Maven project.",
         )
-    files: list[str] = []
+    line: dict[str, ElementTree.Element] = {}
+    while path and path not in line:
+        line[path] = _parse(path)
+        path = _parent(line[path], path)
+    roots = list(line.values())
+    first = next(iter(line))
+    poms = {**line, **dict(_modules(roots[0], first, set(line)))}
     properties: dict[str, str] = {}
-    roots = []
-    while os.path.isfile(path) and path not in files:
-        root = _parse(path)
-        files.append(path)
-        roots.append(root)
+    for root in roots:
         for item in root.findall("properties/*"):
             properties.setdefault(str(item.tag), (item.text or "").strip())
-        parent = root.find("parent")
-        if parent is None:
-            break
-        relative = parent.findtext("relativePath")
-        relative = "../pom.xml" if relative is None else relative.strip()
-        path = os.path.normpath(os.path.join(os.path.dirname(path), relative)) if relative else ""
-        path = os.path.join(path, "pom.xml") if os.path.isdir(path) else path
-    version = next(
-        (text for text in (_text(item, "version") or _text(item, "parent/version") for item in roots) if text), ""
-    )
-    java = next(
-        (
-            properties[key]
-            for key in ("maven.compiler.release", "maven.compiler.target", "java.version")
-            if properties.get(key)
-        ),
-        "",
-    )
-    number = java.rpartition(".")[2] if java.startswith("1.") else java
+    told = (_text(root, "version") or _text(root, "parent/version") for root in roots)
+    version = _resolve(next((text for text in told if text), ""), properties)
+    properties.setdefault("project.version", version)
+    own = {_text(root, "artifactId") for root in poms.values()}
+    texts = [ElementTree.tostring(root, encoding="unicode") for root in poms.values()]
     return Pom(
-        re.sub(r"\$\{([^}]+)\}", lambda match: properties.get(match.group(1), ""), version),
-        int(number) if number.isdigit() else 0,
-        tuple(sorted({item for root in roots for item in _unpinned(root, properties)})),
-        tuple(files),
+        version=version,
+        java=_java(roots, properties),
+        unpinned=tuple(sorted({item for root in poms.values() for item in _unpinned(root, properties, own)})),
+        files=tuple(poms),
+        environment=tuple(sorted({name for text in texts for name in re.findall(r"\$\{env\.([^}]+)\}", text)})),
+        tells_commit=any(
+            _text(plugin, "artifactId") in COMMIT_PLUGINS for root in poms.values() for plugin in root.iter("plugin")
+        ),
     )
 
 
@@ -134,7 +192,9 @@ def require_wrapper(project: str) -> str:
     if not os.path.isfile(path):
         raise DeployError(f"The project '{project}' has no Maven wrapper (mvnw).", hint=WRAPPER_HINT)
     if not os.access(path, os.X_OK):
-        raise DeployError(f"'{path}' is not executable.", hint=f"Run 'chmod +x {path}'.")
+        raise DeployError(
+            f"'{path}' is not executable.", hint=f"Run 'chmod +x {path}', and 'git update-index --chmod=+x mvnw' in it."
+        )
     return path
 
 
@@ -143,7 +203,7 @@ def read_jdk(home: str) -> Jdk | None:
     try:
         with open(os.path.join(home, "release"), encoding="utf-8") as file:
             text = file.read()
-    except OSError:
+    except (OSError, ValueError):
         return None
     match = re.search(r'^JAVA_VERSION="(?:1\.)?(\d+)', text, re.MULTILINE)
     if match is None or not os.access(os.path.join(home, "bin", "javac"), os.X_OK):
@@ -151,40 +211,40 @@ def read_jdk(home: str) -> Jdk | None:
     return Jdk(os.path.realpath(home), int(match.group(1)), text)
 
 
-def find_jdk(
-    option: str, environment: str, needed: int, places: t.Sequence[str] = ("/usr/lib/jvm/*", "/opt/java/*")
-) -> Jdk:
+def _mismatch(msg: str, hint: str) -> DeployError:
+    return DeployError(msg, hint=hint, failure={"code": "jdk_mismatch", "evidence": [], "remedy": hint, "retry": False})
+
+
+def find_jdk(option: str, environment: str, needed: int, places: t.Sequence[str] = JDK_PLACES) -> Jdk:
     """Return the JDK to build with: the option's, the environment's when it is new enough, or the newest of ``places``.
 
     :param needed: the least major version.
     :raises DeployError: there is none, or the option's is too old.
     """
-    needed = max(needed, OLDEST_JDK)
     if option:
         jdk = read_jdk(option)
         if jdk is None:
-            raise DeployError(
+            raise _mismatch(
                 f"Option java_home is '{option}': there is no JDK.",
-                hint="Set java_home (j4c_java_home) to the directory of a JDK.",
+                "Set java_home (j4c_java_home) to the directory of a JDK, or leave it empty to have one found.",
             )
         if jdk.version < needed:
-            raise DeployError(
+            raise _mismatch(
                 f"Option java_home is '{option}': that is JDK {jdk.version}, the project needs {needed}.",
-                hint=f"Install JDK {needed} or newer.",
+                f"Set java_home (j4c_java_home) to a JDK {needed} or newer, or leave it empty to have one found.",
             )
         return jdk
-    found = [
-        item for item in [read_jdk(environment) if environment else None] if item is not None and item.version >= needed
-    ]
-    if found:
-        return found[0]
+    given = read_jdk(environment) if environment else None
+    if given is not None and given.version >= needed:
+        return given
     homes = sorted({os.path.realpath(path) for place in places for path in glob.glob(place)})
     candidates = [item for item in map(read_jdk, homes) if item is not None]
     good = [item for item in candidates if item.version >= needed]
     if not good:
-        seen = ", ".join(f"JDK {item.version}" for item in candidates) or "none"
-        raise DeployError(
-            f"There is no JDK {needed} or newer on the builder (found: {seen}).",
-            hint=f"Install one (Debian: openjdk-{max(needed, 21)}-jdk-headless) and set java_home (j4c_java_home) if it is in an unusual place.",
+        seen = ", ".join(f"JDK {version}" for version in sorted({item.version for item in candidates})) or "none"
+        raise _mismatch(
+            f"There is no JDK {needed or ''}{' or newer ' if needed else ''}on the builder (found: {seen}).",
+            f"Install one (Debian: openjdk-{max(needed, 21)}-jdk-headless), and set java_home (j4c_java_home) "
+            "if it is in an unusual place.",
         )
     return max(good, key=lambda item: item.version)

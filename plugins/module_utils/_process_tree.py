@@ -70,3 +70,12 @@ class TreeMeter:
         self.peak_memory_bytes = max(self.peak_memory_bytes, sum(rows[pid].pages for pid in tree) * _PAGE)
         for pid in tree:
             self._ticks[pid] = rows[pid].ticks
+
+
+def oom_kills(proc: str = "/proc") -> int:
+    """Return how many processes the kernel has ended for lack of memory since it started, 0 where it does not tell."""
+    try:
+        with open(os.path.join(proc, "vmstat"), encoding="ascii") as file:
+            return next((int(line.split()[1]) for line in file if line.startswith("oom_kill ")), 0)
+    except (OSError, ValueError):
+        return 0
