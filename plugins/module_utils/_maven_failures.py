@@ -23,6 +23,7 @@ NATIVE_REMEDY = (
     "it is the cause, not the cure, for it makes GraalVM compile the class initialiser that writes the field. "
     "Until then build with profile jvm."
 )
+PERMISSION_REMEDY = "Give the builder's user the right to write there, target/ above all; a build in a container may have left it to root."
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ FAILURES: tuple[Failure, ...] = (
             r"Cannot find the `?.?native-image",
             r"native-image.*(not found|No such file)",
             r"Unable to find a container runtime",
-            r"No container runtime was found",
+            r"No container (runtime|CLI) was found",
         ),
         "Install GraalVM or Mandrel and set GRAALVM_HOME, or Docker and a builder image, or build with profile jvm.",
     ),
@@ -133,15 +134,20 @@ FAILURES: tuple[Failure, ...] = (
             r"class file has wrong version",
             r"UnsupportedClassVersionError",
             r"RequireJavaVersion failed",
+            r"Required Java version \S+ is not met",
         ),
         "Set java_home (j4c_java_home) to a JDK that the pom's maven.compiler.release and its plugins ask for.",
     ),
     Failure(
         "maven_too_old",
-        (r"[Rr]equires Maven version", r"RequireMavenVersion", r"Detected Maven Version: \S+ is not"),
+        (
+            r"Required Maven version \S+ is not met",
+            r"[Rr]equires Maven version",
+            r"RequireMavenVersion",
+            r"Detected Maven Version: \S+ is not",
+        ),
         "Make the Maven wrapper anew with a later Maven, for example -Dmaven=3.9.16.",
     ),
-    Failure("compile", (r"COMPILATION ERROR", r"maven-compiler-plugin.*Compilation failure"), "Mend the named lines."),
     Failure(
         "test",
         (
@@ -157,6 +163,8 @@ FAILURES: tuple[Failure, ...] = (
         (r"java\.lang\.OutOfMemoryError", r"There is insufficient memory for the Java Runtime"),
         "Give Maven more memory with MAVEN_OPTS=-Xmx2g in the builder's environment, or in .mvn/jvm.config.",
     ),
+    Failure("permission", (r"error while writing \S+: (could not create|.*Permission denied)",), PERMISSION_REMEDY),
+    Failure("compile", (r"COMPILATION ERROR", r"maven-compiler-plugin.*Compilation failure"), "Mend the named lines."),
     Failure(
         "wrapper",
         (
@@ -177,12 +185,13 @@ FAILURES: tuple[Failure, ...] = (
         "network",
         (
             r"Could not transfer artifact",
+            r"failed to transfer from .* during a previous attempt",
             r"Connection (reset|timed out|refused)",
             r"UnknownHostException",
             r"status code: (5\d\d|429)",
             r"Temporary failure in name resolution",
         ),
-        "Check the builder's network, proxy and mirror, then try again; -o in goals builds with what is cached.",
+        "Check the builder's network, proxy and mirror, then try again with -U in goals; -o builds with what is cached.",
         True,
     ),
     Failure(
@@ -219,7 +228,7 @@ FAILURES: tuple[Failure, ...] = (
     Failure(
         "permission",
         (r"Permission denied", r"AccessDenied", r"Read-only file system", r"Operation not permitted"),
-        "Give the builder's user the right to write there; a build in a container may have left files of root.",
+        PERMISSION_REMEDY,
     ),
     Failure("augmentation", (r"Build step .* threw an exception",), "Look at the cause that Quarkus names."),
 )
@@ -235,10 +244,13 @@ _SIGNS = [(failure, re.compile("|".join(failure.signs))) for failure in FAILURES
 _COMPILE_ERROR = re.compile(
     r"^\[ERROR\] (?P<file>/?\S.*?\.(?:java|kt|scala)):(?:\[(?P<line>\d+),(?P<column>\d+)\])? ?(?P<text>.*)$"
 )
+_SYMBOL = re.compile(r"\n(?:\[ERROR\])?\s+symbol:\s+")
 _TEST_ERROR = re.compile(r"^\[ERROR\]\s+(?P<test>[\w.$]+\.[\w$\[\]]+(?::\d+)?) (?P<text>.*)$")
 _TEST_CLASS = re.compile(r"^(org\.apache\.|Tests run)")
 _GOAL = re.compile(r"^\[INFO\] --- (?P<goal>\S+:\S+(?: \([^)]*\))?)")
-_NOISE = ("[Help", "re-run Maven", "Re-run Maven", "full stack trace", "For more information about the errors")
+_TRACE = re.compile(r"^\s+at \S+\(.*\)$")
+_HELP = re.compile(r"\s*(-> )?\[Help \d+\].*$")
+_NOISE = ("re-run Maven", "Re-run Maven", "full stack trace", "For more information about the errors")
 
 
 def diagnose(rc: int | None, log: str, facts: Facts) -> Diagnosis:
@@ -270,7 +282,9 @@ def _diagnosis(failure: Failure, evidence: tuple[str, ...], lines: t.Sequence[st
     remedy = failure.remedy
     if failure.code in ("oom", "killed", "native_oom") and facts.peak_memory_bytes:
         remedy += f" The build held {facts.peak_memory_bytes >> 20} MiB."
-    return Diagnosis(failure.code, evidence, _errors(failure.code, lines, facts.project), remedy, failure.retry)
+    # what fails before Maven runs does not mark its errors
+    errors = _errors(failure.code, lines, facts.project) or tuple(item.partition(": ")[2] for item in evidence)
+    return Diagnosis(failure.code, evidence, errors, remedy, failure.retry)
 
 
 def _numbered(number: int, line: str) -> str:
@@ -285,22 +299,30 @@ def _last(lines: t.Sequence[str]) -> tuple[str, ...]:
 def _errors(code: str, lines: t.Sequence[str], project: str) -> tuple[str, ...]:
     """Return Maven's own errors, each once."""
     prefix = project.rstrip("/") + "/" if project else ""
-    errors: dict[str, None] = {}
-    for line in lines:
-        if prefix:
-            line = line.replace(prefix, "")
-        if code == "compile":
-            match = _COMPILE_ERROR.match(line)
-            if match:
-                place = f"[{match['line']},{match['column']}]" if match["line"] else ""
-                errors[f"{match['file']}:{place} {match['text']}".strip()] = None
-        elif code == "test":
-            match = _TEST_ERROR.match(line)
-            if match and not _TEST_CLASS.match(match["test"]):
-                errors[f"{match['test']} {match['text']}".strip()] = None
-        elif line.startswith(("[ERROR]", "[FATAL]")) and len(line) > 8 and not any(noise in line for noise in _NOISE):
-            errors[line[8:].strip()] = None
-    if not errors and code not in ("compile", "test"):
-        # what fails before Maven runs has no such marks
-        errors = dict.fromkeys(line.strip() for line in lines if re.search(r"\b[Ee]rror\b|[Ff]ailed|cannot", line))
-    return tuple(error[:EVIDENCE_WIDTH] for error in list(errors)[:LAST_ERRORS])
+    text = "\n".join(lines)
+    text = _SYMBOL.sub(": ", text.replace(prefix, "") if prefix else text)
+    plain = text.splitlines()
+    read = {"compile": _compile_error, "test": _test_error}.get(code, _plain_error)
+    errors = [*filter(None, map(read, plain))] or [*filter(None, map(_plain_error, plain))]
+    return tuple(error[:EVIDENCE_WIDTH] for error in list(dict.fromkeys(errors))[:LAST_ERRORS])
+
+
+def _compile_error(line: str) -> str:
+    match = _COMPILE_ERROR.match(line)
+    if not match:
+        return ""
+    place = f"[{match['line']},{match['column']}]" if match["line"] else ""
+    return f"{match['file']}:{place} {match['text']}".strip()
+
+
+def _test_error(line: str) -> str:
+    match = _TEST_ERROR.match(line)
+    if not match or _TEST_CLASS.match(match["test"]) or "Time elapsed" in line:
+        return ""
+    return f"{match['test']} {match['text']}".strip()
+
+
+def _plain_error(line: str) -> str:
+    if not line.startswith(("[ERROR]", "[FATAL]")) or any(noise in line for noise in _NOISE) or _TRACE.match(line[8:]):
+        return ""
+    return _HELP.sub("", re.sub(r"^(\[(ERROR|FATAL)\] ?)+", "", line)).strip()
