@@ -1,0 +1,59 @@
+# Copyright: (c) 2026, The j4c.deploy authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from ansible_collections.j4c.deploy.plugins.module_utils._process_tree import TreeMeter, oom_kills
+
+TICKS, PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
+
+
+def process(proc: Path, pid: int, parent: int, ticks: int = 0, pages: int = 0, name: str = "java") -> None:
+    fields = ["S", str(parent), *["0"] * 9, str(ticks), "0", *["0"] * 8, str(pages), "0"]
+    (proc / str(pid)).mkdir(exist_ok=True)
+    (proc / str(pid) / "stat").write_text(f"{pid} ({name}) {' '.join(fields)}\n", encoding="utf-8")
+
+
+def end(proc: Path, pid: int) -> None:
+    (proc / str(pid) / "stat").unlink()
+
+
+def test_a_tree_is_measured(tmp_path: Path) -> None:
+    process(tmp_path, 1, 0, ticks=9999, pages=9999)
+    process(tmp_path, 10, 1, ticks=100, pages=10)
+    # a name may look like the fields behind it
+    process(tmp_path, 11, 10, ticks=50, pages=20, name="x) S 1 (y z")
+    process(tmp_path, 12, 11, ticks=10, pages=30)
+    process(tmp_path, 20, 1, ticks=7777, pages=7777)
+    (tmp_path / "self").mkdir()
+    meter = TreeMeter(str(tmp_path))
+    meter.sample(10)
+    assert (meter.peak_memory_bytes, meter.cpu_seconds) == (60 * PAGE, 160 / TICKS)
+    # the peak stays, and so does the time of a process that has ended
+    end(tmp_path, 12)
+    process(tmp_path, 11, 10, ticks=70, pages=5)
+    meter.sample(10)
+    assert (meter.peak_memory_bytes, meter.cpu_seconds) == (60 * PAGE, 180 / TICKS)
+
+
+def test_a_process_that_is_gone_counts_nothing(tmp_path: Path) -> None:
+    meter = TreeMeter(str(tmp_path))
+    meter.sample(4)
+    assert (meter.peak_memory_bytes, meter.cpu_seconds) == (0, 0)
+
+
+def test_this_process_is_seen() -> None:
+    meter = TreeMeter()
+    meter.sample(os.getpid())
+    assert meter.peak_memory_bytes > 1 << 20
+
+
+@pytest.mark.parametrize(("text", "expected"), [("pgfault 1\noom_kill 3\n", 3), ("pgfault 1\n", 0), (None, 0)])
+def test_what_the_kernel_ended(tmp_path: Path, text: str | None, expected: int) -> None:
+    if text is not None:
+        (tmp_path / "vmstat").write_text(text, encoding="ascii")
+    assert oom_kills(str(tmp_path)) == expected
