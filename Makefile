@@ -20,6 +20,14 @@ help: ## Show the targets
 setup: $(VENV_READY) $(COLLECTION) ## Install everything that is missing: Python packages, engine, images, demo workspace
 	@$(BIN)/ansible-playbook playbooks/setup.yml
 
+.PHONY: demo
+demo: setup ## Release the example, a second version under traffic, and roll back
+	@$(BIN)/python -m tests.demo.demo
+
+.PHONY: bench
+bench: setup ## Measure rollbacks and deploys against a playbook with one ping
+	@$(BIN)/python -m tests.bench.playbooks
+
 .PHONY: clean
 clean: ## Remove caches and the demo workspace; the virtual environment, images and the state of releases stay
 	rm -rf .work/absent .work/collections .work/demo .mypy_cache .ruff_cache .pytest_cache tests/output

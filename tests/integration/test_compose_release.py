@@ -14,6 +14,7 @@ import typing as t
 
 import pytest
 
+from tests.integration.run_module import run_module
 from tests.integration.world import GOOD, NEXT, World
 
 pytestmark = pytest.mark.xdist_group("release")
@@ -42,7 +43,7 @@ def test_the_first_release_is_checked_like_any_other(world: World) -> None:
     assert result["failed"]
     assert result["outcome"] == "FAILED_SAFE"
     assert world.containers() == {}
-    assert world.get("/api/v11/health").status_code == 502
+    assert world.get("/api/v11/health").status_code in (502, 504)
 
     planned = world.release(GOOD, check=True)
     assert planned["outcome"] == "PLANNED"
@@ -53,7 +54,18 @@ def test_the_first_release_is_checked_like_any_other(world: World) -> None:
     assert result["outcome"] == "DEPLOYED", result["msg"]
     assert result["standby"] is None
     assert [item["name"] for item in result["health"]["checks"]] == ["health", "metrics", "api", "container", "port"]
-    assert names(result) == ["store", "start", "check", "prove", "warm_up", "switch", "prove_gateway", "watch", "seal", "prune"]
+    assert names(result) == [
+        "store",
+        "start",
+        "check",
+        "prove",
+        "warm_up",
+        "switch",
+        "prove_gateway",
+        "watch",
+        "seal",
+        "prune",
+    ]
     world.assert_good(GOOD)
 
 
@@ -193,7 +205,9 @@ def compose_without(world: World) -> dict[str, t.Any]:
 
 
 BAD_INPUT = [
-    pytest.param(lambda world: {"image": "no-such-image:1"}, ["no-such-image:1", "playbooks/deploy.yml"], id="no such image"),
+    pytest.param(
+        lambda world: {"image": "no-such-image:1"}, ["no-such-image:1", "playbooks/deploy.yml"], id="no such image"
+    ),
     pytest.param(lambda world: {"compose": "services: [}"}, ["compose", "j4c_compose_file"], id="does not parse"),
     pytest.param(compose_without, ["has no service", "it has: other"], id="lacks the service"),
     pytest.param(lambda world: {"min_free_mb": 1 << 30}, ["MiB are free", "docker system df"], id="disk nearly full"),
@@ -201,7 +215,9 @@ BAD_INPUT = [
     pytest.param(lambda world: {"service": "Bad Name"}, ["Option service is 'Bad Name'"], id="service name"),
     pytest.param(lambda world: {"checks": []}, ["Option checks is empty"], id="no checks"),
     pytest.param(lambda world: {"project_dir": "/no/such/dir"}, ["project_dir", "playbooks/stack.yml"], id="no stack"),
-    pytest.param(lambda world: {"state": "rolled_back", "release": "nope"}, ["no release 'nope'", "kept:"], id="unknown release"),
+    pytest.param(
+        lambda world: {"state": "rolled_back", "release": "nope"}, ["no release 'nope'", "kept:"], id="unknown release"
+    ),
     pytest.param(
         lambda world: {"compose": world.compose().replace("./secrets/redis_password", "./secrets/none")},
         ["secrets/none", "missing"],
@@ -211,14 +227,18 @@ BAD_INPUT = [
 
 
 @pytest.mark.parametrize(("change", "told"), BAD_INPUT)
-def test_bad_input_is_told_before_anything_changes(live: World, change: t.Callable[[World], dict[str, t.Any]], told: list[str]) -> None:
-    live.release(NEXT, force_reason="a test", standby="none")
-    live.rollback(standby="none")
-    live.idle()
+def test_bad_input_is_told_before_anything_changes(
+    live: World, change: t.Callable[[World], dict[str, t.Any]], told: list[str]
+) -> None:
+    if len(live.containers()) > 1 or len(live.info()["releases"]) < 2:
+        # an empty slot, so that its port is free to be taken
+        live.release(NEXT, force_reason="a test")
+        live.rollback(standby="none")
+        live.idle()
     before, state = started_at(live), live.state
     changes = change(live)
     keep = changes.pop("_keep", None)
-    result = live.release("c" * 40, **changes) if "image" not in changes else live.release(NEXT, **changes)
+    result = live.release("c" * 40, **changes)
     assert result["failed"]
     for text in told:
         assert text in result["msg"], result["msg"]
@@ -241,7 +261,9 @@ def test_recreate_never_runs_two_and_tells_its_downtime(live: World) -> None:
 
 
 def test_recreate_brings_the_old_version_back_when_the_new_one_is_bad(live: World) -> None:
-    result = live.release(NEXT, {"TEST_UNHEALTHY": "true"}, strategy="recreate", startup_timeout=8, force_reason="a test")
+    result = live.release(
+        NEXT, {"TEST_UNHEALTHY": "true"}, strategy="recreate", startup_timeout=8, force_reason="a test"
+    )
     assert result["outcome"] == "ROLLED_BACK", result["msg"]
     assert result["downtime_seconds"] > 0
     live.assert_good(GOOD)
@@ -251,12 +273,12 @@ def test_a_release_that_waits_is_sealed_or_taken_back(live: World) -> None:
     waiting = live.release(NEXT, seal_timeout=60, force_reason="a test")
     assert waiting["outcome"] == "PREPARED", waiting["msg"]
     assert live.serving() == NEXT
-    sealed = live.result(live_start(live, state="sealed", run=waiting["run"], decision="REVIEW"))
+    sealed = decide(live, run=waiting["run"], decision="REVIEW")
     assert sealed["outcome"] == "REVIEW"
     live.assert_good(NEXT, "paused")
 
     waiting = live.release(GOOD, seal_timeout=60)
-    back = live.result(live_start(live, state="sealed", run=waiting["run"], decision="ROLLBACK"))
+    back = decide(live, run=waiting["run"], decision="ROLLBACK")
     assert back["failed"] is False
     assert back["outcome"] == "ROLLED_BACK"
     live.assert_good(NEXT)
@@ -269,10 +291,8 @@ def test_a_release_that_waits_is_sealed_or_taken_back(live: World) -> None:
     assert "Nobody sealed" in runs[waiting["run"]]["msg"]
 
 
-def live_start(world: World, **options: t.Any) -> t.Any:
-    from tests.integration.run_module import start_module
-
-    return start_module("compose_release", world.scratch, world.options(**options))
+def decide(world: World, **options: t.Any) -> dict[str, t.Any]:
+    return run_module("compose_release", world.scratch, world.options(state="sealed", **options))
 
 
 def wait_for_step(world: World, step: str, event: str = "intent", timeout: float = 60.0) -> int:
@@ -306,7 +326,7 @@ def test_the_engine_finishes_when_the_module_is_killed(live: World) -> None:
         ("warm_up", "intent", GOOD),
         ("watch", "intent", NEXT),
         ("drain", "intent", NEXT),
-        ("park", "done", NEXT),
+        ("park", "intent", NEXT),
     ],
 )
 def test_a_killed_engine_is_recovered_by_the_next_run(live: World, step: str, event: str, serves: str) -> None:
@@ -328,7 +348,11 @@ def test_a_killed_engine_is_recovered_by_the_next_run(live: World, step: str, ev
 def test_a_second_run_is_refused_and_told_who_is_at_work(live: World) -> None:
     process = live.start_release(NEXT, force_reason="a test")
     wait_for_step(live, "check")
-    refused = live.rollback(release=f"11.4.4-{GOOD[:7]}", lock_timeout=0) if live.serving() != GOOD else live.release("c" * 40)
+    refused = (
+        live.rollback(release=f"11.4.4-{GOOD[:7]}", lock_timeout=0)
+        if live.serving() != GOOD
+        else live.release("c" * 40)
+    )
     assert refused["failed"]
     assert "is locked by a release" in refused["msg"]
     assert f"11.4.4-{NEXT[:7]}" in refused["msg"]

@@ -170,16 +170,24 @@ class World:
             **more,
         }
 
-    def release_options(self, commit: str, environment: t.Mapping[str, str] | None = None, **more: t.Any) -> dict[str, t.Any]:
+    def release_options(
+        self, commit: str, environment: t.Mapping[str, str] | None = None, **more: t.Any
+    ) -> dict[str, t.Any]:
         """Return the options that release ``commit``."""
-        compose = self.compose(**(environment or {}))
-        return self.options(state="released", image=self.image(commit), compose=compose, **more)
+        usual = {"state": "released", "image": self.image(commit), "compose": self.compose(**(environment or {}))}
+        return self.options(**{**usual, **more})
 
-    def release(self, commit: str, environment: t.Mapping[str, str] | None = None, *, check: bool = False, **more: t.Any) -> dict[str, t.Any]:
+    def release(
+        self, commit: str, environment: t.Mapping[str, str] | None = None, *, check: bool = False, **more: t.Any
+    ) -> dict[str, t.Any]:
         """Release a version of the example and return the module's result."""
-        return run_module("compose_release", self.scratch, self.release_options(commit, environment, **more), check=check)
+        return run_module(
+            "compose_release", self.scratch, self.release_options(commit, environment, **more), check=check
+        )
 
-    def start_release(self, commit: str, environment: t.Mapping[str, str] | None = None, **more: t.Any) -> subprocess.Popen[str]:
+    def start_release(
+        self, commit: str, environment: t.Mapping[str, str] | None = None, **more: t.Any
+    ) -> subprocess.Popen[str]:
         """Start a release and return the module's process."""
         return start_module("compose_release", self.scratch, self.release_options(commit, environment, **more))
 

@@ -13,6 +13,7 @@ import typing as t
 
 from ansible_collections.j4c.deploy.plugins.module_utils import _docker as docker_engine
 from ansible_collections.j4c.deploy.plugins.module_utils._compose import STDIN, Compose
+from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.j4c.deploy.plugins.module_utils._files import write_atomic
 from ansible_collections.j4c.deploy.plugins.module_utils._pipeline import verdict
 from ansible_collections.j4c.deploy.plugins.module_utils._release import detach
@@ -73,7 +74,7 @@ class Commands:
                 "run": "",
                 "steps": [],
             }
-        document = Compose(self._runner, self._settings.service, [STDIN], self._settings.project_dir, compose).config()
+        document = self._resolve(compose)
         release = describe_image(
             self._api,
             self._settings,
@@ -88,6 +89,16 @@ class Commands:
         result = self._do(Wanted("release", release, document), until)
         result["warnings"] = [*documents.notes(document, self._settings), *result.get("warnings", [])]
         return result
+
+    def _resolve(self, text: str) -> dict[str, t.Any]:
+        """Return the owner's compose file as ``docker compose`` reads it."""
+        try:
+            return Compose(self._runner, self._settings.service, [STDIN], self._settings.project_dir, text).config()
+        except DeployError as exc:
+            exc.hint = (
+                exc.hint or "Mend the file (option compose, j4c_compose_file); 'docker compose config' tells the same."
+            )
+            raise
 
     def rolled_back(self, release_id: str, reason: str) -> dict[str, t.Any]:
         """Go back to an earlier release, or take back the one that waits for its seal."""

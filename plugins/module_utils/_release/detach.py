@@ -20,6 +20,8 @@ from ansible_collections.j4c.deploy.plugins.module_utils._release.lock import re
 from ansible_collections.j4c.deploy.plugins.module_utils._release.store import Store
 
 POLL_SECONDS = 0.01
+# an engine that has ended is believed dead only when its result is still missing after this
+GONE_SECONDS = 0.3
 Report = t.Callable[[str, "dict[str, t.Any]"], None]
 Work = t.Callable[[Report], "dict[str, t.Any]"]
 
@@ -89,12 +91,15 @@ def follow(
     :raises DeployError: the engine died, or the time is over.
     """
     deadline = time.monotonic() + timeout
+    seen_alive = time.monotonic()
     while True:
         alive = _alive(store, run_id, pid)
+        if alive:
+            seen_alive = time.monotonic()
         data = store.load_run(run_id)
         if data is not None and (data["event"] == "end" or data["event"] in until):
             return dict(data["result"])
-        if not alive:
+        if time.monotonic() - seen_alive > GONE_SECONDS:
             raise DeployError(
                 f"The engine of run {run_id} was killed in the middle of its work.",
                 hint="Run the same playbook again: it brings the server to a good state first.",

@@ -20,6 +20,7 @@ from ansible_collections.j4c.deploy.plugins.module_utils._release.store import n
 
 POLL_SECONDS = 0.02
 TIDY_WAIT_SECONDS = 5.0
+HOLDER_BYTES = 1024
 
 
 class Lock:
@@ -84,8 +85,8 @@ class Lock:
             return
         self._phase = phase
         text = json.dumps({**self._holder, "pid": os.getpid(), "phase": phase}).encode()
-        os.ftruncate(self._handle, 0)
-        os.pwrite(self._handle, text, 0)
+        # one write of one length: whoever reads at this moment sees the old text or the new one
+        os.pwrite(self._handle, text.ljust(HOLDER_BYTES), 0)
 
     def wanted(self) -> bool:
         """Whether another run waits for this one, which only tidies up, to end."""
