@@ -228,7 +228,7 @@ class Stack:
             rc = self._api.exec_inspect(started["Id"])["ExitCode"]
             if rc != 0:
                 raise DeployError(
-                    f"The new configuration of '{reload.service}' is refused: {output.splitlines()[-1] if output else rc}.",
+                    f"The new configuration of '{reload.service}' is refused: {output.splitlines()[0] if output else rc}.",
                     hint=f"Mend the files below '{reload.path}'; the running service still has the old configuration.",
                     stdout=output,
                 )
