@@ -13,7 +13,8 @@ author:
   - The j4c.deploy authors (@j4c)
 description:
   - Runs a health protocol against a service, once or until it passes, and fails when it does not.
-  - The release engine uses the same checks.
+  - The release engine uses the same checks, see M(j4c.deploy.compose_release).
+  - Requests go to the service directly. Proxies in the environment are ignored and redirects are not followed.
 extends_documentation_fragment:
   - j4c.deploy._attributes
   - j4c.deploy._health
@@ -26,7 +27,6 @@ attributes:
     support: full
 requirements:
   - docker (Python library), when O(container) is given
-  - requests (Python library)
 options:
   container:
     description: Name or id of the service's container, for the kinds V(container) and V(port).
@@ -44,11 +44,13 @@ options:
     type: int
     required: true
   timeout:
-    description: Seconds to wait until all checks pass. With V(0) they are run once.
+    description:
+      - Seconds to wait until all checks pass. With V(0) they are run once.
+      - A round that has begun is ended, so it may take longer by the longest O(checks[].timeout).
     type: float
     default: 0
   version:
-    description: Version that checks with a version_pointer expect.
+    description: Version that checks with O(checks[].version_pointer) expect.
     type: str
 """
 
@@ -66,13 +68,30 @@ EXAMPLES = r"""
       - name: metrics
         kind: metrics
         path: /q/metrics
+
+- name: Check once that the container runs the right version
+  j4c.deploy.health_probe:
+    port: 9003
+    container: shop-api-1
+    version: 11.4.4
+    checks:
+      - name: api
+        kind: http
+        path: /api/v11/health
+        version_pointer: /version
+      - name: container
+        kind: container
+      - name: port
+        kind: port
 """
 
 RETURN = r"""
 health:
-  description: The last round of checks.
+  description:
+    - The last round of checks, the number of rounds and the seconds that they took in all.
+    - RV(health.checks[].observed) is cut after 500 characters. RV(health.checks[].detail) says why a check failed.
   type: dict
-  returned: always
+  returned: success, or when the service is not healthy
   sample:
     healthy: true
     attempts: 1
@@ -90,7 +109,6 @@ health:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.j4c.deploy.plugins.module_utils._docker import DOCKER_IMPORT_ERROR
 from ansible_collections.j4c.deploy.plugins.module_utils._health import HEALTH_CHECK_OPTIONS, probe_service
-from ansible_collections.j4c.deploy.plugins.module_utils._http import REQUESTS_IMPORT_ERROR
 from ansible_collections.j4c.deploy.plugins.module_utils._module import require, run_module
 
 
@@ -108,7 +126,6 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    require(module, "requests", REQUESTS_IMPORT_ERROR)
     if module.params["container"]:
         require(module, "docker", DOCKER_IMPORT_ERROR)
     run_module(module, lambda: probe_service(module.params))

@@ -24,8 +24,6 @@ attributes:
     support: none
   idempotent:
     support: full
-requirements:
-  - requests (Python library)
 options:
   latency:
     description: The latency baseline. It is left out when this is not given.
@@ -147,8 +145,7 @@ evidence:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.j4c.deploy.plugins.module_utils._http import REQUESTS_IMPORT_ERROR
-from ansible_collections.j4c.deploy.plugins.module_utils._module import require, run_module
+from ansible_collections.j4c.deploy.plugins.module_utils._module import run_module
 from ansible_collections.j4c.deploy.plugins.module_utils._validate import (
     baseline_from_options,
     smoke_from_options,
@@ -191,7 +188,6 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    require(module, "requests", REQUESTS_IMPORT_ERROR)
     params = module.params
 
     def work() -> dict[str, object]:
