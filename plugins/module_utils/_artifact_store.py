@@ -287,9 +287,9 @@ class ArtifactStore:
             needed = [posixpath.normpath(posixpath.join(home, item)) for item in class_path(os.path.join(root, main))]
             missing = [item for item in needed if item not in sizes and not os.path.isdir(os.path.join(root, item))]
             if missing:
+                more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
                 raise DeployError(
-                    f"The artifact '{main}' needs {', '.join(missing[:SHOWN])}"
-                    f"{f' and {len(missing) - SHOWN} more' if len(missing) > SHOWN else ''}: the build did not make it.",
+                    f"The artifact '{main}' needs {', '.join(missing[:SHOWN])}{more}: the build did not make it.",
                     hint="Look at the build's log, and build again.",
                 )
 
@@ -300,7 +300,10 @@ class ArtifactStore:
             write_atomic(self.path(LATEST), fingerprint + "\n", 0o644)
 
     def prune(self, keep: int, protect: t.Collection[str]) -> list[str]:
-        """Remove all but the newest ``keep`` artifacts; the latest and those in ``protect`` stay. Return what was removed."""
+        """Remove all but the newest ``keep`` artifacts; the latest and those in ``protect`` stay.
+
+        :returns: the fingerprints of those that were removed.
+        """
         found = [(self._age(name), name) for name in os.listdir(self._root) if self.load(name) is not None]
         newest = [name for _age, name in sorted(found, reverse=True)]
         latest = self.latest()

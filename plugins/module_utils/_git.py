@@ -182,7 +182,8 @@ class Clone:
         known = self.git("remote").stdout.split()
         if remote not in known:
             raise DeployError(
-                f"Option remote is '{remote}': the repository has no such remote (it has {', '.join(known) or 'none'}).",
+                f"Option remote is '{remote}': the repository has no such remote "
+                f"(it has {', '.join(known) or 'none'}).",
                 hint=f"Add it with 'git remote add {remote} <url>', or set remote (j4c_remote).",
             )
         what = f"Asking the remote '{remote}'"
@@ -221,8 +222,9 @@ class Clone:
         return Observed(current, commit, changed, untracked, upstream, ahead, behind)
 
     def changes_since(self, released: str) -> dict[str, t.Any]:
-        """Return what changed since the released commit: ``since``, ``files``, ``insertions``, ``deletions``, ``stat``, ``commits``.
+        """Return what changed since the released commit.
 
+        :returns: ``since``, ``files``, ``insertions``, ``deletions``, ``stat`` and ``commits`` (lines of git).
         :raises DeployError: the commit is not in this clone.
         """
         known = RELEASED.match(released) and self.git("cat-file", "-e", f"{released}^{{commit}}", check=False).rc == 0

@@ -23,7 +23,10 @@ NATIVE_REMEDY = (
     "it is the cause, not the cure, for it makes GraalVM compile the class initialiser that writes the field. "
     "Until then build with profile jvm."
 )
-PERMISSION_REMEDY = "Give the builder's user the right to write there, target/ above all; a build in a container may have left it to root."
+PERMISSION_REMEDY = (
+    "Give the builder's user the right to write there, target/ above all: "
+    "a build in a container may have left it to root."
+)
 
 
 @dataclass(frozen=True)
@@ -191,7 +194,8 @@ FAILURES: tuple[Failure, ...] = (
             r"status code: (5\d\d|429)",
             r"Temporary failure in name resolution",
         ),
-        "Check the builder's network, proxy and mirror, then try again with -U in goals; -o builds with what is cached.",
+        "Check the builder's network, proxy and mirror, then try again with -U in goals; "
+        "-o builds with what is cached.",
         True,
     ),
     Failure(
@@ -282,8 +286,10 @@ def _diagnosis(failure: Failure, evidence: tuple[str, ...], lines: t.Sequence[st
     remedy = failure.remedy
     if failure.code in ("oom", "killed", "native_oom") and facts.peak_memory_bytes:
         remedy += f" The build held {facts.peak_memory_bytes >> 20} MiB."
-    # what fails before Maven runs does not mark its errors
-    errors = _errors(failure.code, lines, facts.project) or tuple(item.partition(": ")[2] for item in evidence)
+    errors = _errors(failure.code, lines, facts.project)
+    if not errors and failure.code != "killed":
+        # what fails before Maven runs does not mark its errors
+        errors = tuple(item.partition(": ")[2] for item in evidence)
     return Diagnosis(failure.code, evidence, errors, remedy, failure.retry)
 
 

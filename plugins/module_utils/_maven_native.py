@@ -24,7 +24,9 @@ CONTAINER_PROPERTY = "quarkus.native.container-build"
 BUILDER_IMAGE = re.compile(r"quarkus[\w.-]*builder-image|(mandrel|graalvm)[\w.-]*builder")
 # the flag alone, for the class, for its package, or for one above it
 FORKJOINPOOL_FLAG = re.compile(
-    r"--initialize-at-run-time(?:=\S*?\b(?:java(?:\.util(?:\.concurrent(?:\.ForkJoinPool)?)?)?)(?=[\s,;:<\"']|$)|(?=[\s,;<\"']|$))"
+    r"--initialize-at-run-time(?:"
+    r"=\S*?\bjava(?:\.util(?:\.concurrent(?:\.ForkJoinPool)?)?)?(?=[\s,;:<\"']|$)"
+    r"|(?=[\s,;<\"']|$))"
 )
 FLAG_FILES = (".properties", ".xml", ".yaml", ".yml")
 

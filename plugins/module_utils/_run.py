@@ -90,8 +90,8 @@ class Runner:
         :param log: file for both outputs; it is overwritten.
         :param timeout: seconds until its whole process group is ended.
         :param look: called with its process id every ``interval`` seconds.
-        :param keep_open: file descriptors to hand on, for example of a lock that is to last as long as the process does,
-            even when this one is killed.
+        :param keep_open: file descriptors to hand on, for example of a lock that is to last as long as the process
+            does, even when this one is killed.
         :returns: its exit status, negative for a signal; ``None`` when it was ended because the time was over.
         :raises DeployError: it could not be started.
         """
