@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import typing as t
+from pathlib import Path
 
 
 def health(host: t.Any, port: int) -> dict[str, t.Any]:
@@ -28,3 +30,9 @@ def journal(host: t.Any, state_dir: str, service: str) -> list[dict[str, t.Any]]
     """Return the records of the journal."""
     text = host.file(f"{state_dir}/{service}/journal.jsonl").content_string
     return [json.loads(line) for line in text.splitlines()]
+
+
+def wait_idle(state_dir: Path, service: str) -> None:
+    """Wait until no run is at work: after a rollback the old slot is parked in the background."""
+    with open(state_dir / service / "lock", "a", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)

@@ -23,6 +23,7 @@ def test_the_first_version_serves_again(host: t.Any) -> None:
 
 
 def test_the_second_version_waits_paused(host: t.Any) -> None:
+    look.wait_idle(STATE, SERVICE)
     assert sorted(look.slots(host, SERVICE).values()) == ["paused", "running"]
 
 
