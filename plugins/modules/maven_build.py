@@ -20,6 +20,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
+    details: RV(artifact) is null when Maven would be run.
   diff_mode:
     support: full
   idempotent:
@@ -38,13 +39,15 @@ options:
     type: path
     default: ""
   keep:
-    description: Number of artifacts that are kept.
+    description: Number of artifacts that are kept, at least 1. The latest one and those in O(protect) are kept in any case.
     type: int
     default: 5
   main:
     description:
-      - Main file that the build makes, for example V(target/app.jar).
-      - When empty, C(target/quarkus-app/quarkus-run.jar) with all that is beside it, or C(target/*-runner) for native profiles.
+      - Main file that the build makes, below O(project), for example V(target/app.jar). Its last part may have a C(*).
+      - A file directly in C(target) is kept with what the C(Class-Path) of its manifest names, one in a directory of its own
+        with all of that directory.
+      - When empty, C(target/quarkus-app/quarkus-run.jar), or C(target/*-runner) for native profiles.
     type: str
     default: ""
   name:
@@ -52,7 +55,10 @@ options:
     type: str
     required: true
   profile:
-    description: What is built, a JVM application or a native executable.
+    description:
+      - What is built, a JVM application or a native executable.
+      - V(native-fast) and V(native) need Maven profiles of these names in the pom, and C(native-image) or a builder image
+        on the builder. The module fails at once when there is neither.
     type: str
     choices: [jvm, native-fast, native]
     default: jvm
@@ -61,7 +67,9 @@ options:
     type: path
     required: true
   properties:
-    description: Properties to set, without C(-D).
+    description:
+      - Properties to set, without C(-D).
+      - They are arguments of a process, which everybody on the builder can see. Secrets belong into Maven's settings.
     type: dict
     default: {}
   protect:
@@ -78,7 +86,9 @@ options:
     type: bool
     default: false
   timeout:
-    description: Seconds until a build is ended, with every process that it started.
+    description:
+      - Seconds until a build is ended, with every process that it started.
+      - Another build in the same store is waited for as long.
     type: float
     default: 1800
 """
@@ -125,7 +135,7 @@ changed_inputs:
 failure:
   description: What the build died of, with evidence and remedy.
   type: dict
-  returned: when Maven failed
+  returned: when the build failed for a reason that is known by name
   sample: {code: compile, evidence: ["42: [ERROR] COMPILATION ERROR :"], remedy: Mend the named lines., retry: false}
 phase:
   description: The phase of the pipeline that was reached.
@@ -143,7 +153,9 @@ steps:
   elements: dict
   returned: always
 evidence:
-  description: Maven's errors and the lines of the log that show the cause.
+  description:
+    - Hashes of the groups of inputs, and the version of the JDK.
+    - When Maven failed, its errors and the lines of the log that show the cause.
   type: dict
   returned: always
 """
