@@ -8,22 +8,27 @@ This module util is PRIVATE to the collection. It may change at any time.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
 import time
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from urllib.parse import urlsplit
 
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.j4c.deploy.plugins.module_utils._http import HttpClient, HttpError, HttpResponse
-from ansible_collections.j4c.deploy.plugins.module_utils._json_pointer import resolve_pointer
+from ansible_collections.j4c.deploy.plugins.module_utils._json_pointer import differences, is_pointer
 from ansible_collections.j4c.deploy.plugins.module_utils._pipeline import Decision, verdict
 from ansible_collections.j4c.deploy.plugins.module_utils._steps import StepLog
 
 PHASE = "post_deployment_validation"
 READING = ("GET", "HEAD", "OPTIONS")
 OBSERVED_LENGTH = 500
+# the decision is certain after the first; a few show whether it is all of them
+ENOUGH_FAILURES = 5
 
 
 @dataclass(frozen=True)
@@ -50,12 +55,17 @@ class Smoke:
 
 @dataclass(frozen=True)
 class Baseline:
-    """The latency baseline: ``samples`` requests to ``path``; above ``p95_ms`` the decision is ``on_breach``."""
+    """The latency baseline: ``samples`` requests to ``path``; above ``p95_ms`` the decision is ``on_breach``.
+
+    :param concurrency: requests that are under way at the same time.
+    :param timeout: seconds of one request.
+    """
 
     path: str
     samples: int = 50
     p95_ms: float = 500.0
     on_breach: Decision = "REVIEW"
+    concurrency: int = 1
     timeout: float = 5.0
 
 
@@ -73,16 +83,21 @@ class SmokeResult:
 
 @dataclass(frozen=True)
 class Latency:
-    """Measured latencies of the answers that came, in milliseconds."""
+    """Latencies of the good answers in milliseconds, ``None`` without any.
+
+    :param samples: requests that were sent.
+    :param failed: those without an answer, or with a status other than 2xx; ``detail`` is why the last of them failed.
+    """
 
     path: str
     samples: int
     failed: int
-    p50_ms: float
-    p95_ms: float
-    p99_ms: float
-    max_ms: float
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    max_ms: float | None
     limit_ms: float
+    detail: str = ""
 
 
 def percentile(values: t.Sequence[float], percent: float) -> float:
@@ -92,7 +107,32 @@ def percentile(values: t.Sequence[float], percent: float) -> float:
     """
     if not values:
         raise ValueError("no values")
-    return sorted(values)[max(0, math.ceil(percent / 100 * len(values)) - 1)]
+    return sorted(values)[max(0, math.ceil(percent * len(values) / 100) - 1)]
+
+
+def _bad(option: str, value: object, why: str, todo: str = "Mend it.") -> DeployError:
+    return DeployError(f"Option {option} is '{value}': {why}.", hint=todo)
+
+
+def _given(option: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    return {key: value for key, value in option.items() if value is not None}
+
+
+def url_from_option(url: str) -> str:
+    """Return the base URL without a slash at its end.
+
+    :raises DeployError: it is none.
+    """
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        raise _bad("url", url, "that is no URL", "Give one such as http://127.0.0.1:9003.") from None
+    if parts.username is not None or parts.password is not None:
+        raise DeployError("Option url holds a user name.", hint="Give a header Authorization to the requests instead.")
+    if not good or parts.query or parts.fragment:
+        raise _bad("url", url, "that is no base URL", "Give one such as http://127.0.0.1:9003.")
+    return url.rstrip("/")
 
 
 def smoke_from_options(options: t.Sequence[t.Mapping[str, t.Any]]) -> tuple[Smoke, ...]:
@@ -100,38 +140,63 @@ def smoke_from_options(options: t.Sequence[t.Mapping[str, t.Any]]) -> tuple[Smok
 
     :raises DeployError: one makes no sense; names option, value, why and what to do.
     """
-    requests = []
+    requests: list[Smoke] = []
     for number, option in enumerate(options):
-        given = {key: value for key, value in option.items() if value is not None}
-        request = Smoke(**{**given, "status": tuple(given.get("status", (200,)))})
-        if not request.path.startswith("/"):
-            raise DeployError(
-                f"Option smoke[{number}].path is '{request.path}': it does not start with '/'.",
-                hint="Mend this request.",
-            )
+        given = _given(option)
+        headers = {key: str(value) for key, value in given.get("headers", {}).items()}
+        request = Smoke(**{**given, "status": tuple(given.get("status", (200,))), "headers": headers})
+        for key, good, why in (
+            ("name", bool(request.name), "it is empty"),
+            ("name", request.name not in {item.name for item in requests}, "another request has this name"),
+            ("path", request.path.startswith("/"), "it does not start with '/'"),
+            ("method", re.fullmatch(r"[A-Z]+", request.method), "a method is a word in capitals, such as POST"),
+            ("status", request.status and all(100 <= item <= 599 for item in request.status), "that is no HTTP status"),
+            ("json", all(map(is_pointer, request.json)), "a JSON pointer is a text such as /status or /items/0/id"),
+            ("timeout", request.timeout > 0, "it is not above 0"),
+        ):
+            if not good:
+                raise _bad(f"smoke[{number}].{key}", given.get(key), why)
         try:
             re.compile(request.regex or "")
         except re.error as exc:
-            raise DeployError(
-                f"Option smoke[{number}].regex is '{request.regex}': {exc}.", hint="Mend this expression."
-            ) from exc
+            raise _bad(f"smoke[{number}].regex", request.regex, str(exc)) from exc
         requests.append(request)
     return tuple(requests)
 
 
-def baseline_from_options(option: t.Mapping[str, t.Any] | None) -> Baseline | None:
+def identity_from_option(option: t.Mapping[str, t.Any] | None) -> tuple[Smoke, ...]:
+    """Turn the option ``identity`` into a request that proves which release answers; none when it is not given.
+
+    :raises DeployError: it makes no sense.
+    """
+    if option is None:
+        return ()
+    for key, good, why in (
+        ("path", option["path"].startswith("/"), "it does not start with '/'"),
+        ("pointer", is_pointer(option["pointer"]), "that is no JSON pointer such as /commit"),
+    ):
+        if not good:
+            raise _bad(f"identity.{key}", option[key], why)
+    return (Smoke("identity", option["path"], json={option["pointer"]: option["value"]}),)
+
+
+def baseline_from_option(option: t.Mapping[str, t.Any] | None) -> Baseline | None:
     """Turn the option ``latency`` into a baseline.
 
     :raises DeployError: it makes no sense.
     """
     if option is None:
         return None
-    baseline = Baseline(**{key: value for key, value in option.items() if value is not None})
-    if baseline.samples < 1 or baseline.p95_ms <= 0:
-        raise DeployError(
-            f"Option latency has samples {baseline.samples} and p95_ms {baseline.p95_ms:g}: both must be above 0.",
-            hint="Mend it, or leave latency out.",
-        )
+    baseline = Baseline(**_given(option))
+    for key, good, why in (
+        ("path", baseline.path.startswith("/"), "it does not start with '/'"),
+        ("samples", 1 <= baseline.samples <= 10000, "it is not between 1 and 10000"),
+        ("concurrency", 1 <= baseline.concurrency <= 100, "it is not between 1 and 100"),
+        ("p95_ms", baseline.p95_ms > 0, "it is not above 0"),
+        ("timeout", baseline.timeout > 0, "it is not above 0"),
+    ):
+        if not good:
+            raise _bad(f"latency.{key}", getattr(baseline, key), why)
     return baseline
 
 
@@ -145,56 +210,83 @@ def run_smoke(client: HttpClient, url: str, request: Smoke) -> SmokeResult:
         headers.setdefault("Content-Type", "application/json")
     try:
         response = client.request(request.method, url + request.path, request.timeout, headers, data)
-        detail, observed = _judge(request, response), f"status {response.status}: {' '.join(response.text().split())}"
+        detail, observed = judge(request, response), f"status {response.status}: {' '.join(response.text().split())}"
     except HttpError as exc:
         detail, observed = f"{request.method} {url}{request.path}: {exc}", ""
-    expected = [
-        f"status {' or '.join(map(str, request.status))}",
-        *(f"{key} = {value}" for key, value in request.json.items()),
-    ]
-    if request.regex:
-        expected.append(f"/{request.regex}/")
     return SmokeResult(
         request.name,
         not detail,
         round(time.monotonic() - started, 4),
         observed[:OBSERVED_LENGTH],
-        ", ".join(expected),
+        _expected(request),
         detail,
     )
 
 
-def _judge(request: Smoke, response: HttpResponse) -> str:
-    """Return why an answer is not good, ``""`` when it is."""
+def _expected(request: Smoke) -> str:
+    parts = [f"status {' or '.join(map(str, request.status))}"]
+    if request.regex:
+        parts.append(f"/{request.regex}/")
+    return ", ".join([*parts, *(f"{key} = {value}" for key, value in request.json.items())])
+
+
+def judge(request: Smoke, response: HttpResponse) -> str:
+    """Return why an answer is not good, ``""`` when it is. Pure."""
     if response.status not in request.status:
         return f"{request.method} {request.path} answered with status {response.status}"
     if request.regex and not re.search(request.regex, response.text()):
         return f"the answer does not match /{request.regex}/"
-    for pointer, value in request.json.items():
-        try:
-            found = resolve_pointer(response.json(), pointer)
-        except (ValueError, LookupError) as exc:
-            return str(exc)
-        if found != value:
-            return f"'{pointer}' is {found!r}, not {value!r}"
-    return ""
+    if not request.json:
+        return ""
+    try:
+        return ", ".join(differences(response.json(), request.json))
+    except ValueError:
+        return "the answer is not JSON"
 
 
 def measure(client: HttpClient, url: str, baseline: Baseline) -> Latency:
-    """Send the baseline's requests one after the other and return what they took."""
-    taken, failed = [], 0
-    for _number in range(baseline.samples):
-        try:
-            response = client.get(url + baseline.path, baseline.timeout)
-        except HttpError:
-            failed += 1
-            continue
-        if response.status >= 500:
-            failed += 1
-        else:
-            taken.append(response.seconds * 1000)
-    p50, p95, p99, longest = (round(percentile(taken, rank), 1) if taken else 0.0 for rank in (50, 95, 99, 100))
-    return Latency(baseline.path, baseline.samples, failed, p50, p95, p99, longest, baseline.p95_ms)
+    """Send the baseline's requests on kept connections and return what they took; ends early when several have failed."""
+    taken: list[float] = []
+    failures: list[str] = []
+    numbers = itertools.count()
+
+    def work() -> None:
+        # next() of a count is atomic
+        while len(failures) < ENOUGH_FAILURES and next(numbers) < baseline.samples:
+            try:
+                response = client.get(url + baseline.path, baseline.timeout)
+            except HttpError as exc:
+                failures.append(str(exc))
+                continue
+            if 200 <= response.status < 300:
+                taken.append(response.seconds * 1000)
+            else:
+                failures.append(f"status {response.status}")
+
+    with ThreadPoolExecutor(baseline.concurrency) as pool:
+        for worker in [pool.submit(work) for _worker in range(baseline.concurrency)]:
+            worker.result()
+    return latency_of(baseline, taken, failures)
+
+
+def latency_of(baseline: Baseline, taken: t.Sequence[float], failures: t.Sequence[str]) -> Latency:
+    """Sum up what was measured. Pure.
+
+    :param taken: milliseconds of each good answer.
+    :param failures: why each of the others failed.
+    """
+    p50, p95, p99, longest = (round(percentile(taken, rank), 1) if taken else None for rank in (50, 95, 99, 100))
+    return Latency(
+        baseline.path,
+        len(taken) + len(failures),
+        len(failures),
+        p50,
+        p95,
+        p99,
+        longest,
+        baseline.p95_ms,
+        failures[-1] if failures else "",
+    )
 
 
 def decide(smoke: t.Sequence[SmokeResult], latency: Latency | None, on_breach: Decision) -> tuple[Decision, str]:
@@ -204,24 +296,33 @@ def decide(smoke: t.Sequence[SmokeResult], latency: Latency | None, on_breach: D
         told = "; ".join(f"{item.name}: {item.detail}" for item in failed)
         return "ROLLBACK", f"{len(failed)} of {len(smoke)} smoke requests failed: {told}."
     if latency is not None and latency.failed:
-        return "ROLLBACK", f"{latency.failed} of {latency.samples} requests to {latency.path} failed."
-    if latency is not None and latency.p95_ms > latency.limit_ms:
+        return (
+            "ROLLBACK",
+            f"{latency.failed} of {latency.samples} requests to {latency.path} failed, the last: {latency.detail}.",
+        )
+    if latency is not None and latency.p95_ms is not None and latency.p95_ms > latency.limit_ms:
         return (
             on_breach,
             f"95 % of the requests to {latency.path} took up to {latency.p95_ms:g} ms, the limit is {latency.limit_ms:g} ms.",
         )
-    measured = f", p95 of {latency.path} is {latency.p95_ms:g} ms" if latency else ""
-    return "SUCCESS", f"{len(smoke)} smoke requests passed{measured}."
+    done = [f"{len(smoke)} smoke requests passed"] if smoke else []
+    if latency is not None:
+        done.append(f"p95 of {latency.path} is {latency.p95_ms:g} ms")
+    return "SUCCESS", f"{', '.join(done) or 'nothing was asked for'}."
 
 
-def validate(url: str, requests: t.Sequence[Smoke], baseline: Baseline | None, check_mode: bool) -> dict[str, t.Any]:
-    """Run the validation and return the module's result.
+def validate(params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
+    """Return the result of the module ``service_validate``; see its documentation.
 
-    :param url: base URL, without a slash at its end.
     :param check_mode: leave out requests that may change something.
+    :raises DeployError: an option makes no sense.
     """
+    url = url_from_option(params["url"])
+    requests = (*identity_from_option(params["identity"]), *smoke_from_options(params["smoke"]))
+    baseline = baseline_from_option(params["latency"])
     log = StepLog()
     results = []
+    latency = None
     with HttpClient() as client:
         for request in requests:
             if check_mode and request.method not in READING:
@@ -230,18 +331,25 @@ def validate(url: str, requests: t.Sequence[Smoke], baseline: Baseline | None, c
             result = run_smoke(client, url, request)
             results.append(result)
             log.add(f"smoke {request.name}", "ok" if result.passed else "failed", result.detail, result.seconds)
-        latency = None
         if baseline is not None:
-            with log.step("latency") as note:
-                latency = measure(client, url, baseline)
-                note["detail"] = f"p50 {latency.p50_ms:g} ms, p95 {latency.p95_ms:g} ms, p99 {latency.p99_ms:g} ms"
+            started = time.monotonic()
+            latency = measure(client, url, baseline)
+            good, why = decide([], latency, baseline.on_breach)
+            log.add("latency", "ok" if good == "SUCCESS" else "failed", why, time.monotonic() - started)
     decision, why = decide(results, latency, baseline.on_breach if baseline else "REVIEW")
+    failed = decision in params["fail_on"]
+    bad_latency = decision != "SUCCESS" and all(item.passed for item in results)
     return {
         "changed": False,
-        "msg": f"{decision}: {why}",
+        "failed": failed,
+        "msg": f"{decision}: {why}" + (" Look at the log of the service, or roll it back." if failed else ""),
         "smoke": [asdict(item) for item in results],
         "latency": asdict(latency) if latency else None,
         "steps": log.results,
-        "evidence": {"smoke": [asdict(item) for item in results if not item.passed]},
+        "evidence": {
+            "smoke": [asdict(item) for item in results if not item.passed],
+            "latency": asdict(latency) if latency and bad_latency else None,
+        },
+        "warnings": [] if requests or baseline else ["Nothing was validated: smoke, latency and identity are empty."],
         **verdict(PHASE, decision),
     }

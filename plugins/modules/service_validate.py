@@ -13,29 +13,59 @@ author:
   - The j4c.deploy authors (@j4c)
 description:
   - Sends requests to a service, usually through its gateway, and decides from the answers whether the release is good.
-  - The module does not fail when the decision is bad. A later task acts on it.
+  - The module does not fail when the decision is bad, unless O(fail_on) says so. A later task acts on it.
+  - Proxies in the environment are ignored, redirects are not followed, and no request is sent twice.
 extends_documentation_fragment:
   - j4c.deploy._attributes
 attributes:
   check_mode:
     support: full
-    details: Smoke requests that may change something are left out.
+    details: Smoke requests other than C(GET), C(HEAD) and C(OPTIONS) are left out, and RV(steps) says so.
   diff_mode:
     support: none
   idempotent:
     support: full
 options:
-  latency:
-    description: The latency baseline. It is left out when this is not given.
+  fail_on:
+    description: Decisions that make the module fail.
+    type: list
+    elements: str
+    choices: [REVIEW, ROLLBACK]
+    default: []
+  identity:
+    description: Proof of which release answers. It counts as a smoke request.
     type: dict
     suboptions:
+      path:
+        description: Path that is asked for.
+        type: str
+        required: true
+      pointer:
+        description: JSON pointer (RFC 6901) to what the service calls itself.
+        type: str
+        required: true
+      value:
+        description: What must be there.
+        type: str
+        required: true
+  latency:
+    description:
+      - The latency baseline. It is left out when this is not given.
+      - A request that fails, or is answered with a status other than 2xx, decides for V(ROLLBACK). After five of them no
+        more are sent.
+    type: dict
+    suboptions:
+      concurrency:
+        description: Requests that are under way at the same time.
+        type: int
+        default: 1
       on_breach:
         description: What is decided when the baseline is exceeded.
         type: str
         choices: [REVIEW, ROLLBACK]
         default: REVIEW
       p95_ms:
-        description: Milliseconds that 95 % of the requests must not exceed.
+        description: Milliseconds that 95 % of the requests must not exceed, by the nearest-rank method.
         type: float
         default: 500
       path:
@@ -47,7 +77,7 @@ options:
         type: int
         default: 50
       timeout:
-        description: Seconds that an answer may take.
+        description: Seconds that a whole answer may take.
         type: float
         default: 5
   smoke:
@@ -57,23 +87,23 @@ options:
     default: []
     suboptions:
       body:
-        description: Text to send.
+        description: Text to send. It cannot be given together with O(smoke[].json_body).
         type: str
       headers:
-        description: Headers to send.
+        description: Headers to send. Set C(no_log) on the task when one of them is a secret.
         type: dict
       json:
-        description: JSON pointers and the values that the answer must have there.
+        description: JSON pointers (RFC 6901) and the values that the answer must have there.
         type: dict
       json_body:
         description: Value to send as JSON.
         type: raw
       method:
-        description: Method of the request.
+        description: Method of the request, in capitals.
         type: str
         default: GET
       name:
-        description: Name of the request in results.
+        description: Name of the request in results, another one for each.
         type: str
         required: true
       path:
@@ -88,10 +118,10 @@ options:
         type: list
         elements: int
       timeout:
-        description: Seconds that the answer may take. The default is 5.
+        description: Seconds that the whole answer may take. The default is 5.
         type: float
   url:
-    description: Base URL of the service.
+    description: Base URL of the service, for example C(http://127.0.0.1:9003).
     type: str
     required: true
 """
@@ -104,6 +134,14 @@ EXAMPLES = r"""
       - name: transactions can be listed
         path: /api/v11/transactions
         regex: '"count":[0-9]+'
+      - name: a transaction is accepted
+        method: POST
+        path: /api/v11/transactions
+        headers:
+          Idempotency-Key: smoke-test
+        json_body:
+          amount: 1
+        status: [200, 201]
     latency:
       path: /api/v11/health
       samples: 50
@@ -115,51 +153,70 @@ decision:
   description:
     - V(ROLLBACK) when a request failed, O(latency.on_breach) when the baseline is exceeded, otherwise V(SUCCESS).
   type: str
-  returned: success
+  returned: success, or when O(fail_on) holds the decision
   sample: SUCCESS
 phase:
   description: The phase of the pipeline.
   type: str
-  returned: success
+  returned: success, or when O(fail_on) holds the decision
   sample: post_deployment_validation
 smoke:
-  description: How each smoke request went.
+  description: How each smoke request went. RV(smoke[].observed) is cut after 500 characters.
   type: list
   elements: dict
-  returned: success
+  returned: success, or when O(fail_on) holds the decision
   sample: [{name: list, passed: true, seconds: 0.01, observed: "status 200: {}", expected: status 200, detail: ""}]
 latency:
-  description: The measured latencies, nearest-rank percentiles of the answers that came.
+  description:
+    - The measured latencies, nearest-rank percentiles of the good answers in milliseconds.
+    - RV(latency.samples) is the number of requests that were sent, RV(latency.failed) of those that failed.
   type: dict
-  returned: success
-  sample: {path: /api/v11/health, samples: 50, failed: 0, p50_ms: 3.1, p95_ms: 5.2, p99_ms: 9.9, max_ms: 9.9, limit_ms: 500}
+  returned: success, or when O(fail_on) holds the decision
+  sample:
+    path: /api/v11/health
+    samples: 50
+    failed: 0
+    p50_ms: 3.1
+    p95_ms: 5.2
+    p99_ms: 9.9
+    max_ms: 9.9
+    limit_ms: 500
+    detail: ""
 steps:
-  description: The steps that were done.
+  description: The steps that were done or left out, with seconds.
   type: list
   elements: dict
-  returned: success
+  returned: success, or when O(fail_on) holds the decision
+  sample: [{name: latency, seconds: 0.21, result: ok, detail: p95 of /api/v11/health is 5.2 ms.}]
 evidence:
-  description: The smoke requests that failed.
+  description: What speaks against the release, the smoke requests that failed or the latencies.
   type: dict
-  returned: success
+  returned: success, or when O(fail_on) holds the decision
+  sample: {smoke: [], latency: null}
 """
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.j4c.deploy.plugins.module_utils._module import run_module
-from ansible_collections.j4c.deploy.plugins.module_utils._validate import (
-    baseline_from_options,
-    smoke_from_options,
-    validate,
-)
+from ansible_collections.j4c.deploy.plugins.module_utils._validate import validate
 
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
+            "fail_on": {"type": "list", "elements": "str", "default": [], "choices": ["REVIEW", "ROLLBACK"]},
+            "identity": {
+                "type": "dict",
+                "options": {
+                    "path": {"type": "str", "required": True},
+                    "pointer": {"type": "str", "required": True},
+                    "value": {"type": "str", "required": True},
+                },
+            },
             "latency": {
                 "type": "dict",
                 "options": {
+                    "concurrency": {"type": "int", "default": 1},
                     "on_breach": {"type": "str", "default": "REVIEW", "choices": ["REVIEW", "ROLLBACK"]},
                     "p95_ms": {"type": "float", "default": 500.0},
                     "path": {"type": "str", "required": True},
@@ -171,6 +228,7 @@ def main() -> None:
                 "type": "list",
                 "elements": "dict",
                 "default": [],
+                "mutually_exclusive": [["body", "json_body"]],
                 "options": {
                     "body": {"type": "str"},
                     "headers": {"type": "dict"},
@@ -188,13 +246,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    params = module.params
-
-    def work() -> dict[str, object]:
-        smoke, baseline = smoke_from_options(params["smoke"]), baseline_from_options(params["latency"])
-        return validate(params["url"].rstrip("/"), smoke, baseline, module.check_mode)
-
-    run_module(module, work)
+    run_module(module, lambda: validate(module.params, module.check_mode))
 
 
 if __name__ == "__main__":
