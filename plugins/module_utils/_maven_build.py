@@ -143,7 +143,8 @@ class MavenBuild:
         self._check_options()
         pom = read_pom(self._project)
         wrapper = require_wrapper(self._project)
-        identity, more = "", ()
+        identity = ""
+        more: tuple[str, ...] = ()
         if self._profile.native:
             builder = find_builder(self._runner, params["profile"], params["properties"])
             refuse_forkjoinpool_flag(self._runner, self._project, params["properties"])

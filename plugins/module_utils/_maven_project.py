@@ -12,8 +12,8 @@ import glob
 import os
 import re
 import typing as t
-import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
+from xml.etree import ElementTree
 
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
 

@@ -235,7 +235,8 @@ def test_what_cannot_be_verified(
     prepare(work)
     url = work.git("remote", "get-url", "origin")
     work.git("remote", "set-url", "origin", url.replace("{root}", str(work.root)))
-    result = work.verify(check=check, **{key: text.replace("{root}", str(work.root)) for key, text in options.items()})
+    given: dict[str, t.Any] = {key: text.replace("{root}", str(work.root)) for key, text in options.items()}
+    result = work.verify(check=check, **given)
     assert result["failed"]
     assert result["decision"] == "ABORT"
     assert told.replace("{root}", str(work.root)) in result["msg"]

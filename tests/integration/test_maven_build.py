@@ -446,7 +446,7 @@ def test_a_killed_build_does_not_disturb_the_next(service: Service) -> None:
 
 
 def test_the_newest_artifacts_are_kept(service: Service) -> None:
-    made = []
+    made: list[str] = []
     for number in range(4):
         service.app(APP.replace("hello", f"hello {number}"))
         made.append(service.build(keep=2, protect=made[:1])["artifact"]["fingerprint"])
@@ -470,7 +470,8 @@ def test_a_disk_that_is_nearly_full(service: Service, small: str) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(place)], check=True)
     try:
         shutil.copytree(service.project, place / "project")
-        failed = service.run(**{small: str(place / small)})
+        options: dict[str, t.Any] = {small: str(place / small)}
+        failed = service.run(**options)
     finally:
         subprocess.run(["umount", str(place)], check=True)
     assert failed["failure"]["code"] == "disk"
