@@ -70,7 +70,8 @@ def _record(store: Store, run_id: str, work: Work) -> None:
     except DeployError as exc:
         result = {"failed": True, "changed": False, "outcome": "FAILED_SAFE", "run": run_id, **exc.result()}
     except Exception as exc:
-        traceback.print_exc()
+        # the caller's sys.stderr may be anything, and is closed by now
+        os.write(2, traceback.format_exc().encode())
         result = {
             "failed": True,
             "changed": False,

@@ -89,7 +89,10 @@ class Store:
         for name in names:
             data = self._load(self.path("releases", name, "manifest.json"))
             if data is not None:
-                found[name] = Release(**{key: value for key, value in data.items() if key in known})
+                try:
+                    found[name] = Release(**{key: value for key, value in data.items() if key in known})
+                except TypeError as exc:
+                    raise _damaged(self.path("releases", name, "manifest.json"), exc) from exc
         return found
 
     def save_release(self, release: Release, document: dict[str, t.Any] | None = None) -> None:
@@ -149,11 +152,18 @@ class Store:
     def _load(path: str) -> t.Any:
         try:
             with open(path, encoding="utf-8") as file:
-                return json.load(file)
+                data = json.load(file)
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as exc:
-            raise DeployError(
-                f"'{path}' cannot be read: {exc}.",
-                hint="Restore it from a backup, or move it away and release again; the gateway's flag keeps the live slot.",
-            ) from exc
+            raise _damaged(path, exc) from exc
+        if not isinstance(data, dict):
+            raise _damaged(path, "it is no JSON object")
+        return data
+
+
+def _damaged(path: str, why: object) -> DeployError:
+    return DeployError(
+        f"'{path}' cannot be read: {why}.",
+        hint="Restore it from a backup, or move it away and release again; the gateway's flag keeps the live slot.",
+    )
