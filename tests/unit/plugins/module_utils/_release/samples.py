@@ -37,12 +37,13 @@ def settings(**changes: t.Any) -> Settings:
     return replace(SETTINGS, **changes)
 
 
-def release(name: str, *, image: str = "", config: str = "c", sealed: str | None = None, **more: t.Any) -> Release:
+def release(
+    name: str, *, image: str = "", config: str = "c", sealed: str | None = None, commit: str = "", **more: t.Any
+) -> Release:
     """Return a release whose image is its own name unless told otherwise."""
-    image_id = "sha256:" + (image or name).ljust(64, "0")
-    return Release(
-        name, "shop", name, "", {"id": image_id, "name": f"shop:{image or name}"}, config, sealed=sealed, **more
-    )
+    image_name = image or name
+    pinned = {"id": "sha256:" + image_name.ljust(64, "0"), "name": f"shop:{image_name}"}
+    return Release(name, "shop", name, commit, pinned, config, sealed=sealed, **more)
 
 
 def slot(name: str, status: str = "running", of: str = "", **more: t.Any) -> SlotView:

@@ -1,0 +1,172 @@
+# Copyright: (c) 2026, The j4c.deploy authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+import signal
+import time
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.j4c.deploy.plugins.module_utils._release import detach
+from ansible_collections.j4c.deploy.plugins.module_utils._release.lock import Lock
+from ansible_collections.j4c.deploy.plugins.module_utils._release.store import Store
+
+LONG = 20.0
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    made = Store(str(tmp_path), "shop")
+    made.prepare()
+    return made
+
+
+@pytest.fixture
+def begin(store: Store) -> t.Iterator[t.Callable[[detach.Work], int]]:
+    """Start engines and end those that are left."""
+    pids: list[int] = []
+
+    def start(work: detach.Work) -> int:
+        pids.append(detach.start(store, "r1", work))
+        return pids[-1]
+
+    yield start
+    for pid in pids:
+        try:
+            if os.waitpid(pid, os.WNOHANG)[0] == 0:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+        except ChildProcessError:
+            continue
+
+
+def wait_for(path: str) -> None:
+    while not os.path.exists(path):
+        time.sleep(0.002)
+
+
+def test_the_result_is_handed_over(store: Store, begin: t.Any) -> None:
+    pid = begin(lambda report: {"changed": True, "outcome": "DEPLOYED", "pid": os.getpid()})
+    result = detach.follow(store, "r1", (), LONG, pid)
+    assert result == {"changed": True, "outcome": "DEPLOYED", "pid": pid}
+    assert store.load_run("r1") == {"event": "end", "result": result}
+
+
+def test_the_engine_is_cut_off_from_its_caller(store: Store, begin: t.Any) -> None:
+    def work(report: detach.Report) -> dict[str, t.Any]:
+        os.write(1, b"out ")
+        os.write(2, b"err")
+        return {
+            "session": os.getsid(0),
+            "hangup": signal.getsignal(signal.SIGHUP) == signal.SIG_IGN,
+            "input": os.read(0, 1).decode(),
+            "open": sorted(int(name) for name in os.listdir("/proc/self/fd")),
+        }
+
+    pid = begin(work)
+    result = detach.follow(store, "r1", (), LONG, pid)
+    assert (result["session"], result["hangup"], result["input"]) == (pid, True, "")
+    # the standard ones, what they were copied from, and the listing itself
+    assert len(result["open"]) <= 6
+    assert Path(store.path("engine.log")).read_bytes() == b"out err"
+    assert os.stat(store.path("engine.log")).st_mode & 0o777 == 0o600
+
+
+def test_a_known_failure_is_a_result(store: Store, begin: t.Any) -> None:
+    def work(report: detach.Report) -> dict[str, t.Any]:
+        raise DeployError("The lock is taken.", hint="Wait.", holder={"run": "r0"})
+
+    result = detach.follow(store, "r1", (), LONG, begin(work))
+    assert result == {
+        "failed": True,
+        "changed": False,
+        "outcome": "FAILED_SAFE",
+        "run": "r1",
+        "msg": "The lock is taken. Wait.",
+        "hint": "Wait.",
+        "holder": {"run": "r0"},
+    }
+
+
+def test_a_defect_is_a_result_and_its_traceback_is_logged(store: Store, begin: t.Any) -> None:
+    def work(report: detach.Report) -> dict[str, t.Any]:
+        raise KeyError("slot")
+
+    result = detach.follow(store, "r1", (), LONG, begin(work))
+    assert (result["failed"], result["outcome"]) == (True, "FAILED_SAFE")
+    assert result["msg"] == "The engine broke: KeyError('slot')."
+    assert "in work\n    raise KeyError" in Path(store.path("engine.log")).read_text("utf-8")
+
+
+def test_a_killed_engine_is_noticed(store: Store, begin: t.Any) -> None:
+    pid = begin(lambda report: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(DeployError, match="The engine of run r1 was killed in the middle of its work") as caught:
+        detach.follow(store, "r1", (), LONG, pid)
+    assert caught.value.fields == {"outcome": "INTERRUPTED", "run": "r1"}
+    assert "same playbook again" in (caught.value.hint or "")
+
+
+def test_a_killed_engine_that_is_nobodys_child_is_noticed_by_its_lock(store: Store, begin: t.Any) -> None:
+    def work(report: detach.Report) -> dict[str, t.Any]:
+        Lock(store.root, {"run": "r1", "kind": "release", "release": "v1"}).acquire(0)
+        report("prepared", {"run": "r1"})
+        signal.pause()
+        return {}
+
+    pid = begin(work)
+    assert detach.follow(store, "r1", ("prepared",), LONG, pid) == {"run": "r1"}
+    with pytest.raises(DeployError) as caught:
+        detach.follow(store, "r1", (), 0.05)
+    assert caught.value.fields["outcome"] == "RUNNING"
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(DeployError) as caught:
+        detach.follow(store, "r1", (), LONG)
+    assert caught.value.fields["outcome"] == "INTERRUPTED"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_is_a_known_failure(store: Store, begin: t.Any, number: signal.Signals) -> None:
+    def work(report: detach.Report) -> dict[str, t.Any]:
+        report("prepared", {})
+        signal.pause()
+        return {}
+
+    pid = begin(work)
+    detach.follow(store, "r1", ("prepared",), LONG, pid)
+    os.kill(pid, number)
+    assert detach.follow(store, "r1", (), LONG, pid)["msg"] == f"The engine was ended by signal {int(number)}."
+
+
+def test_a_run_goes_on_when_its_follower_gives_up(store: Store, begin: t.Any, tmp_path: Path) -> None:
+    go = str(tmp_path / "go")
+
+    def work(report: detach.Report) -> dict[str, t.Any]:
+        wait_for(go)
+        return {"outcome": "DEPLOYED"}
+
+    pid = begin(work)
+    with pytest.raises(DeployError, match=r"Run r1 did not end within 0\.05 s; it goes on on the server") as caught:
+        detach.follow(store, "r1", (), 0.05, pid)
+    assert caught.value.fields == {"outcome": "RUNNING", "run": "r1"}
+    Path(go).touch()
+    assert detach.follow(store, "r1", (), LONG, pid) == {"outcome": "DEPLOYED"}
+
+
+def test_an_event_in_between_is_returned_to_who_asks_for_it(store: Store, begin: t.Any, tmp_path: Path) -> None:
+    go = str(tmp_path / "go")
+
+    def work(report: detach.Report) -> dict[str, t.Any]:
+        report("prepared", {"outcome": "PREPARED"})
+        wait_for(go)
+        return {"outcome": "DEPLOYED"}
+
+    pid = begin(work)
+    assert detach.follow(store, "r1", ("prepared",), LONG, pid) == {"outcome": "PREPARED"}
+    with pytest.raises(DeployError):
+        detach.follow(store, "r1", ("sealed",), 0.05, pid)
+    Path(go).touch()
+    assert detach.follow(store, "r1", ("sealed",), LONG, pid) == {"outcome": "DEPLOYED"}

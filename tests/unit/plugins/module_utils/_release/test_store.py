@@ -1,0 +1,157 @@
+# Copyright: (c) 2026, The j4c.deploy authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.j4c.deploy.plugins.module_utils._release.model import State
+from ansible_collections.j4c.deploy.plugins.module_utils._release.store import KEPT_RUNS, Store, now
+from ansible_collections.j4c.deploy.tests.unit.plugins.module_utils._release.samples import release
+
+V1 = release("v1", commit="c" * 40, artifact="a" * 64, created="2026-01-01T00:00:00.000Z", restart="always")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    made = Store(str(tmp_path), "shop")
+    made.prepare()
+    return made
+
+
+def mode(path: str) -> int:
+    return os.stat(path).st_mode & 0o777
+
+
+def test_times_sort_as_text() -> None:
+    first, second = now(), now()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", first)
+    assert first <= second
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        State(),
+        State(live={"slot": "blue", "release": "v1", "since": "s"}),
+        State(
+            {"slot": "blue", "release": "v2", "since": "s"},
+            {"slot": "green", "release": "v1", "since": "s", "mode": "paused"},
+            {"id": "r", "sealed": False},
+            {"v3": {"at": "t", "reason": "größer"}},
+        ),
+    ],
+)
+def test_the_state_comes_back_as_it_was_saved(store: Store, state: State) -> None:
+    assert store.load_state() == State()
+    store.save_state(state)
+    assert store.load_state() == state
+    assert mode(store.path("state.json")) == 0o600
+
+
+@pytest.mark.parametrize("schema", [2, 0, "1", None])
+def test_the_state_of_another_version_is_refused(store: Store, schema: object) -> None:
+    Path(store.path("state.json")).write_text(json.dumps({"schema": schema, "live": None}), "utf-8")
+    with pytest.raises(DeployError) as caught:
+        store.load_state()
+    assert f"'{store.path('state.json')}' has schema {schema!r}; this version" in caught.value.msg
+    assert "version of j4c.deploy that wrote it" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"schema": 1'])
+def test_damaged_files_are_named_with_a_way_out(store: Store, damage: bytes) -> None:
+    os.makedirs(store.path("releases", "v1"))
+    for path, load in (
+        (store.path("state.json"), store.load_state),
+        (store.path("releases", "v1", "manifest.json"), store.load_releases),
+        (store.path("releases", "v1", "compose.json"), lambda: store.load_document("v1")),
+        (store.path("runs", "r1.json"), lambda: store.load_run("r1")),
+    ):
+        Path(path).write_bytes(damage)
+        with pytest.raises(DeployError) as caught:
+            load()
+        assert caught.value.msg.startswith(f"'{path}' cannot be read: ")
+        assert "Restore it from a backup" in (caught.value.hint or "")
+        os.unlink(path)
+
+
+def test_a_manifest_that_lacks_a_key_is_damaged(store: Store) -> None:
+    store.save_release(V1)
+    Path(store.path("releases", "v1", "manifest.json")).write_text('{"id": "v1"}', "utf-8")
+    with pytest.raises(DeployError, match=r"manifest\.json' cannot be read: "):
+        store.load_releases()
+
+
+def test_a_release_comes_back_as_it_was_saved(store: Store) -> None:
+    store.save_release(V1, {"services": {"shop": {"environment": {"KEY": "ü"}}}})
+    store.save_release(release("v2"))
+    assert store.load_releases() == {"v1": V1, "v2": release("v2")}
+    assert store.load_document("v1") == {"services": {"shop": {"environment": {"KEY": "ü"}}}}
+    assert mode(store.path("releases", "v1")) == 0o700
+    assert mode(store.path("releases", "v1", "compose.json")) == 0o600
+
+
+def test_the_manifest_of_a_newer_version_may_know_more(store: Store) -> None:
+    store.save_release(V1)
+    path = Path(store.path("releases", "v1", "manifest.json"))
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), "mood": "good"}), "utf-8")
+    assert store.load_releases() == {"v1": V1}
+
+
+def test_a_release_without_manifest_is_not_there(store: Store) -> None:
+    os.makedirs(store.path("releases", "torn"))
+    assert store.load_releases() == {}
+    with pytest.raises(DeployError, match="Release 'torn' has no stored compose file"):
+        store.load_document("torn")
+
+
+def test_only_the_first_seal_counts(store: Store) -> None:
+    sealed = store.seal_release(V1)
+    assert sealed.sealed is not None
+    assert store.seal_release(replace(sealed, sealed="2026-01-01")).sealed == "2026-01-01"
+    assert store.load_releases()["v1"].sealed == "2026-01-01"
+
+
+def test_sealing_keeps_the_stored_compose_file(store: Store) -> None:
+    store.save_release(V1, {"services": {}})
+    store.seal_release(V1)
+    assert store.load_document("v1") == {"services": {}}
+
+
+def test_removing_a_release_twice_is_fine(store: Store) -> None:
+    store.save_release(V1, {})
+    store.remove_release("v1")
+    store.remove_release("v1")
+    assert os.listdir(store.path("releases")) == []
+
+
+def test_runs_are_listed_oldest_first_and_only_the_newest_kept(store: Store) -> None:
+    ids = [f"2026{number:04d}" for number in range(KEPT_RUNS + 3)]
+    for run_id in reversed(ids):
+        store.save_run(run_id, {"event": "end", "result": {}})
+    for other in ("20260001.verdict", ".20260001.json"):
+        Path(store.path("runs", other)).touch()
+    assert store.runs() == ids
+    store.prune_runs()
+    assert store.runs() == ids[3:]
+    assert store.load_run(ids[0]) is None
+    assert store.load_run(ids[-1]) == {"event": "end", "result": {}}
+
+
+def test_a_service_that_was_never_released_is_empty(tmp_path: Path) -> None:
+    fresh = Store(str(tmp_path), "shop")
+    assert (fresh.load_state(), fresh.load_releases(), fresh.runs(), fresh.load_run("x")) == (State(), {}, [], None)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_state_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "shop").touch()
+    with pytest.raises(DeployError, match=r"shop' cannot be written: File exists\.") as caught:
+        Store(str(tmp_path), "shop").prepare()
+    assert "state_dir" in (caught.value.hint or "")
