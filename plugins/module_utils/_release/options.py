@@ -15,6 +15,7 @@ import typing as t
 
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.j4c.deploy.plugins.module_utils._health import HEALTH_CHECK_OPTIONS, checks_from_options
+from ansible_collections.j4c.deploy.plugins.module_utils._json_pointer import is_pointer
 from ansible_collections.j4c.deploy.plugins.module_utils._release.model import (
     SLOTS,
     STANDBY_MODES,
@@ -89,20 +90,24 @@ def settings_from(params: t.Mapping[str, t.Any]) -> Settings:
     if params["keep"] < 1:
         raise _bad("keep", params["keep"], "the release before the live one must be kept", "Give 1 or more.")
     identity, warm_up, database = params.get("identity"), params.get("warm_up"), params.get("database")
+    if identity and not is_pointer(identity["pointer"]):
+        raise _bad("identity.pointer", identity["pointer"], "that is no JSON pointer", "Write it as '/commit'.")
     return Settings(
         service=service,
         state_dir=params["state_dir"],
         project_dir=_directory(params["project_dir"]),
         port=_port("port", params["port"]),
-        slot_ports={slot: _port(f"slot_ports.{slot}", _member(params, "slot_ports", slot)) for slot in SLOTS},
-        addresses={slot: _address(f"addresses.{slot}", _member(params, "addresses", slot)) for slot in SLOTS},
+        slot_ports=_by_slot(params, "slot_ports", _port),
+        addresses=_by_slot(params, "addresses", _address),
         edge_network=f"{service}-edge",
         networks=(f"{service}-data",),
         gateway_container=f"{service}-core-gateway-1",
         gateway_url=params["gateway_url"].rstrip("/"),
         checks=checks_from_options(params["checks"]),
-        identity=Identity(**identity) if identity else None,
-        warm_up=WarmUp(tuple(warm_up["paths"]), warm_up["requests"]) if warm_up else WarmUp(),
+        identity=Identity(_path("identity.path", identity["path"]), identity["pointer"]) if identity else None,
+        warm_up=WarmUp(tuple(_path("warm_up.paths", item) for item in warm_up["paths"]), warm_up["requests"])
+        if warm_up
+        else WarmUp(),
         database=Database(**database) if database else None,
         strategy=params["strategy"],
         standby=params["standby"],
@@ -117,13 +122,22 @@ def settings_from(params: t.Mapping[str, t.Any]) -> Settings:
     )
 
 
-def _member(params: t.Mapping[str, t.Any], option: str, slot: str) -> t.Any:
-    try:
-        return params[option][slot]
-    except KeyError:
-        raise _bad(
-            option, params[option], f"it lacks '{slot}'", "Give a value for both slots, blue and green."
-        ) from None
+def _by_slot(params: t.Mapping[str, t.Any], option: str, convert: t.Callable[[str, t.Any], t.Any]) -> dict[str, t.Any]:
+    """Return what an option gives for each slot, converted."""
+    given = params[option]
+    for slot in SLOTS:
+        if slot not in given:
+            raise _bad(option, given, f"it lacks '{slot}'", "Give a value for both slots, blue and green.")
+    found = {slot: convert(f"{option}.{slot}", given[slot]) for slot in SLOTS}
+    if len(set(found.values())) < len(SLOTS):
+        raise _bad(option, given, "both slots have the same", "Give blue and green different values.")
+    return found
+
+
+def _path(option: str, value: str) -> str:
+    if not value.startswith("/"):
+        raise _bad(option, value, "it does not start with '/'", "Give the path of a URL, such as '/q/info'.")
+    return value
 
 
 def _port(option: str, value: t.Any) -> int:
