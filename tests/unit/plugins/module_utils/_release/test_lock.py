@@ -155,12 +155,14 @@ def test_a_holder_at_work_is_never_hurried(tmp_path: Path, phase: str) -> None:
     lock.release()
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"[1]", b"\xff"])
-def test_a_holder_that_tells_nothing_is_another_run(tmp_path: Path, text: bytes) -> None:
-    (tmp_path / "lock").write_bytes(text)
-    with open(tmp_path / "lock", "rb") as other:
+def test_a_holder_that_tells_nothing_is_another_run(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    path.touch()
+    with open(path, "rb") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        assert read_holder(str(tmp_path)) == {}
+        for text in (b"{", b"[1]", b"\xff", b""):
+            path.write_bytes(text)
+            assert read_holder(str(tmp_path)) == {}
         with pytest.raises(DeployError, match=r"^The service is locked by another run\.$"):
             lock_of(tmp_path, "r2").acquire(0)
 
