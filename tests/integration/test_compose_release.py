@@ -278,8 +278,15 @@ def test_a_release_that_waits_is_sealed_or_taken_back(live: World) -> None:
     live.assert_good(NEXT, "paused")
 
     waiting = live.release(GOOD, seal_timeout=60)
-    back = decide(live, run=waiting["run"], decision="ROLLBACK")
-    assert back["failed"] is False
+    back = decide(live, run=waiting["run"], decision="ROLLBACK", reason="2 smoke requests failed")
+    assert back["failed"]
+    assert back["outcome"] == "ROLLED_BACK"
+    assert "2 smoke requests failed" in back["msg"]
+    live.assert_good(NEXT)
+
+    waiting = live.release(GOOD, seal_timeout=60)
+    back = live.rollback()
+    assert not back["failed"]
     assert back["outcome"] == "ROLLED_BACK"
     live.assert_good(NEXT)
 

@@ -128,23 +128,20 @@ def test_annotations_are_never_evaluated(path: Path) -> None:
     assert "__future__.annotations" in imports(path)
 
 
-@pytest.mark.parametrize("role", ROLES, ids=name)
-def test_defaults_and_specs_of_a_role_name_the_same_variables(role: Path) -> None:
-    specs = (load(role / "meta/argument_specs.yml") or {}).get("argument_specs", {})
-    options = {option for entry in specs.values() for option in entry.get("options") or {}}
-    assert options == set(load(role / "defaults/main.yml") or {})
+def test_every_variable_has_a_default_and_is_described() -> None:
+    defaults = {option for role in ROLES for option in load(role / "defaults/main.yml") or {}}
+    described = {option for role in ROLES for option in options_of(role)}
+    assert described == defaults
 
 
-@pytest.mark.parametrize("role", ROLES, ids=name)
-def test_a_default_in_the_specs_is_the_default(role: Path) -> None:
+def options_of(role: Path) -> dict[str, dict[str, t.Any]]:
     specs = (load(role / "meta/argument_specs.yml") or {}).get("argument_specs", {})
-    defaults = load(role / "defaults/main.yml") or {}
-    told = {
-        option: spec["default"]
-        for entry in specs.values()
-        for option, spec in (entry.get("options") or {}).items()
-        if "default" in spec
-    }
+    return {option: spec for entry in specs.values() for option, spec in (entry.get("options") or {}).items()}
+
+
+def test_a_default_that_is_described_is_the_default() -> None:
+    defaults = {option: value for role in ROLES for option, value in (load(role / "defaults/main.yml") or {}).items()}
+    told = {option: spec["default"] for role in ROLES for option, spec in options_of(role).items() if "default" in spec}
     assert told == {option: defaults[option] for option in told}
 
 

@@ -8,6 +8,7 @@ This module util is PRIVATE to the collection. It may change at any time.
 
 from __future__ import annotations
 
+import functools
 import os
 import typing as t
 
@@ -18,7 +19,7 @@ from ansible_collections.j4c.deploy.plugins.module_utils._files import write_ato
 from ansible_collections.j4c.deploy.plugins.module_utils._pipeline import verdict
 from ansible_collections.j4c.deploy.plugins.module_utils._release import detach
 from ansible_collections.j4c.deploy.plugins.module_utils._release import document as documents
-from ansible_collections.j4c.deploy.plugins.module_utils._release.engine import PHASE, Engine, Wanted
+from ansible_collections.j4c.deploy.plugins.module_utils._release.engine import PHASE, Engine, Wanted, diff_side
 from ansible_collections.j4c.deploy.plugins.module_utils._release.lock import read_holder
 from ansible_collections.j4c.deploy.plugins.module_utils._release.model import Observed, Settings
 from ansible_collections.j4c.deploy.plugins.module_utils._release.observe import describe_image
@@ -57,12 +58,15 @@ class Commands:
         self._settings = settings
         self._check_mode = check_mode
         self._runner = Runner(timeout=ENGINE_TIMEOUT)
-        self._api = docker_engine.connect(ENGINE_TIMEOUT)
-        self._engine = Engine(self._api, self._runner, settings)
+        self._store = Store(settings.state_dir, settings.service)
 
-    @property
-    def _store(self) -> Store:
-        return self._engine.store
+    @functools.cached_property
+    def _api(self) -> t.Any:
+        return docker_engine.connect(ENGINE_TIMEOUT)
+
+    @functools.cached_property
+    def _engine(self) -> Engine:
+        return Engine(self._api, self._runner, self._settings)
 
     def released(self, image: str, compose: str, version: str, commit: str, release_id: str) -> dict[str, t.Any]:
         """Bring an image with a compose file live. See the module's documentation for the result."""
@@ -104,14 +108,16 @@ class Commands:
         """Go back to an earlier release, or take back the one that waits for its seal."""
         holder = read_holder(self._store.root)
         if holder.get("phase") == "prepared" and not release_id:
-            return self._decide(str(holder["run"]), "ROLLBACK")
+            result = self._decide(str(holder["run"]), "ROLLBACK", reason)
+            # the run tells a failure of the release; here taking it back is what was asked for
+            return {**result, "failed": result["outcome"] not in ("ROLLED_BACK", "PLANNED")}
         return self._do(Wanted("rollback", release_id=release_id, reason=reason), ("sealed",))
 
-    def sealed(self, run: str, decision: str) -> dict[str, t.Any]:
+    def sealed(self, run: str, decision: str, reason: str) -> dict[str, t.Any]:
         """Give a release that waits for its seal the final word."""
-        return self._decide(run or str(read_holder(self._store.root).get("run", "")), decision)
+        return self._decide(run or str(read_holder(self._store.root).get("run", "")), decision, reason)
 
-    def _decide(self, run: str, decision: str) -> dict[str, t.Any]:
+    def _decide(self, run: str, decision: str, reason: str) -> dict[str, t.Any]:
         data = self._store.load_run(run) if run else None
         if data is None:
             return {"changed": False, "outcome": "UNCHANGED", "msg": "No release waits for its seal."}
@@ -122,22 +128,18 @@ class Commands:
                 "msg": f"Would end run {run} with {decision}.",
             }
         if data["event"] == "prepared":
-            write_atomic(self._store.path("runs", f"{run}.verdict"), decision + "\n")
-        result = detach.follow(self._store, run, (), self._limit())
-        # the run tells a failure of the release; here taking it back is what was asked for
-        if decision == "ROLLBACK" and result["outcome"] == "ROLLED_BACK":
-            result["failed"] = False
-        return result
+            write_atomic(self._store.path("runs", f"{run}.verdict"), f"{decision}\n{reason}\n")
+        return detach.follow(self._store, run, (), self._limit())
 
     def _do(self, wanted: Wanted, until: t.Collection[str]) -> dict[str, t.Any]:
-        observed = self._engine.observe()
-        interrupted = observed.state.run is not None
-        if not interrupted or self._check_mode:
-            plan = self._engine.plan(wanted, observed)
-            self._engine.check(plan, wanted, observed)
-            if self._check_mode or not plan.steps:
-                return self._planned(plan, observed, interrupted)
-        before = _diff_side(observed)
+        # a rollback is in a hurry: the engine itself looks and checks before it changes anything
+        if self._check_mode or wanted.kind == "release":
+            observed = self._engine.observe()
+            if self._check_mode or observed.state.run is None:
+                plan = self._engine.plan(wanted, observed)
+                self._engine.check(plan, wanted, observed)
+                if self._check_mode or not plan.steps:
+                    return self._planned(plan, observed)
         self._store.prepare()
         run_id = f"{now().replace(':', '').replace('-', '').replace('.', '')}-{os.urandom(3).hex()}"
 
@@ -147,8 +149,7 @@ class Commands:
             return engine.run(wanted, run_id, report)
 
         pid = detach.start(self._store, run_id, work)
-        result = detach.follow(self._store, run_id, until, self._limit(), pid)
-        return {**result, "diff": {"before": before, "after": _diff_side(self._engine.observe())}}
+        return detach.follow(self._store, run_id, until, self._limit(), pid)
 
     def _limit(self) -> float:
         settings = self._settings
@@ -161,8 +162,10 @@ class Commands:
             + MARGIN_SECONDS
         )
 
-    def _planned(self, plan: Plan, observed: Observed, interrupted: bool) -> dict[str, t.Any]:
-        before = _diff_side(observed)
+    def _planned(self, plan: Plan, observed: Observed) -> dict[str, t.Any]:
+        before = diff_side(observed)
+        holder = read_holder(self._store.root)
+        interrupted = observed.state.run is not None and not holder
         steps = [
             {"name": step.name, "seconds": 0.0, "result": "planned", "detail": step.describe()} for step in plan.steps
         ]
@@ -175,6 +178,8 @@ class Commands:
             msg = f"Would tidy up slot '{plan.steps[0].slot}'; {serving}."
         else:
             msg = f"UNCHANGED: {serving}."
+        if holder:
+            msg += f" Now a {holder.get('kind')} of '{holder.get('release')}' is at work, since {holder.get('since')}."
         if interrupted:
             msg += " Before that, an interrupted run would be ended."
         lines = "".join(f"{step.describe()}\n" for step in plan.steps)
@@ -200,14 +205,6 @@ class Commands:
         }
 
 
-def _diff_side(observed: Observed) -> str:
-    live, idle = observed.live, observed.idle
-    lines = [f"live: {live.release} in {live.name}" if live else "live: none"]
-    if idle.status != "absent":
-        lines.append(f"standby: {idle.release} in {idle.name}, {idle.status}")
-    return "".join(f"{line}\n" for line in lines)
-
-
 def run_state(params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     """Do what the option ``state`` asks for.
 
@@ -216,7 +213,7 @@ def run_state(params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.An
     commands = Commands(settings_from(params), check_mode)
     state = params["state"]
     if state == "sealed":
-        return commands.sealed(params["run"], params["decision"])
+        return commands.sealed(params["run"], params["decision"], params["reason"])
     release_id = release_id_from(params["release"], "release")
     if state == "rolled_back":
         return commands.rolled_back(release_id, params["reason"])

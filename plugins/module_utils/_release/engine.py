@@ -21,7 +21,7 @@ from ansible_collections.j4c.deploy.plugins.module_utils._release.document impor
 from ansible_collections.j4c.deploy.plugins.module_utils._release.gateway import Gateway
 from ansible_collections.j4c.deploy.plugins.module_utils._release.journal import Journal
 from ansible_collections.j4c.deploy.plugins.module_utils._release.lock import Lock
-from ansible_collections.j4c.deploy.plugins.module_utils._release.model import Observed, Release, Settings
+from ansible_collections.j4c.deploy.plugins.module_utils._release.model import Observed, Release, Settings, State
 from ansible_collections.j4c.deploy.plugins.module_utils._release.observe import observe, unique_id
 from ansible_collections.j4c.deploy.plugins.module_utils._release.plan import (
     SEAL,
@@ -335,6 +335,7 @@ class Engine:
             "steps": ctx.log.results,
             "health": ctx.health.result() if ctx.health else None,
             "warnings": ctx.warnings,
+            "diff": {"before": diff_side(ctx.observed), "after": _state_side(state)},
             "recovered": recovered,
             "evidence": {},
         }
@@ -363,6 +364,23 @@ class Engine:
             outcome = "UNCHANGED"
         result.update(outcome=outcome, msg=f"{outcome}: {serving}.", **verdict(PHASE, "SUCCESS"))
         return result
+
+
+def diff_side(observed: Observed) -> str:
+    """Return what is live and what stands by, as one side of a diff."""
+    live, idle = observed.live, observed.idle
+    lines = [f"live: {live.release} in {live.name}" if live else "live: none"]
+    if idle.status != "absent":
+        lines.append(f"standby: {idle.release} in {idle.name}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _state_side(state: State) -> str:
+    live, standby = state.live, state.standby
+    lines = [f"live: {live['release']} in {live['slot']}" if live else "live: none"]
+    if standby:
+        lines.append(f"standby: {standby['release']} in {standby['slot']}")
+    return "".join(f"{line}\n" for line in lines)
 
 
 @dataclass(frozen=True)

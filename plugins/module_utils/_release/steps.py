@@ -197,7 +197,7 @@ def _hold(ctx: Context, step: Step) -> str:
     ctx.wait(lambda: os.path.exists(path), ctx.settings.hold_seconds, 0.02)
     try:
         with open(path, encoding="utf-8") as file:
-            verdict = file.read().strip()
+            verdict, _newline, reason = file.read().strip().partition("\n")
     except FileNotFoundError:
         raise DeployError(
             f"Nobody sealed release '{step.release}' within {ctx.settings.hold_seconds:g} s, so it was taken back."
@@ -206,7 +206,7 @@ def _hold(ctx: Context, step: Step) -> str:
         ctx.lock.phase("work")
     os.unlink(path)
     if verdict == "ROLLBACK":
-        raise DeployError(f"Release '{step.release}' was not accepted by its validation and was taken back.")
+        raise DeployError(f"Release '{step.release}' was not accepted by its validation. {reason}".strip())
     ctx.decision = verdict
     return verdict
 
