@@ -97,8 +97,8 @@ def settings_from(params: t.Mapping[str, t.Any]) -> Settings:
         state_dir=params["state_dir"],
         project_dir=_directory(params["project_dir"]),
         port=_port("port", params["port"]),
-        slot_ports=_by_slot(params, "slot_ports", _port),
-        addresses=_by_slot(params, "addresses", _address),
+        slot_ports={slot: _port(f"slot_ports.{slot}", _member(params, "slot_ports", slot)) for slot in SLOTS},
+        addresses={slot: _address(f"addresses.{slot}", _member(params, "addresses", slot)) for slot in SLOTS},
         edge_network=f"{service}-edge",
         networks=(f"{service}-data",),
         gateway_container=f"{service}-core-gateway-1",
@@ -122,16 +122,13 @@ def settings_from(params: t.Mapping[str, t.Any]) -> Settings:
     )
 
 
-def _by_slot(params: t.Mapping[str, t.Any], option: str, convert: t.Callable[[str, t.Any], t.Any]) -> dict[str, t.Any]:
-    """Return what an option gives for each slot, converted."""
-    given = params[option]
-    for slot in SLOTS:
-        if slot not in given:
-            raise _bad(option, given, f"it lacks '{slot}'", "Give a value for both slots, blue and green.")
-    found = {slot: convert(f"{option}.{slot}", given[slot]) for slot in SLOTS}
-    if len(set(found.values())) < len(SLOTS):
-        raise _bad(option, given, "both slots have the same", "Give blue and green different values.")
-    return found
+def _member(params: t.Mapping[str, t.Any], option: str, slot: str) -> t.Any:
+    try:
+        return params[option][slot]
+    except KeyError:
+        raise _bad(
+            option, params[option], f"it lacks '{slot}'", "Give a value for both slots, blue and green."
+        ) from None
 
 
 def _path(option: str, value: str) -> str:
