@@ -40,7 +40,7 @@ options:
     type: path
     required: true
   released_commit:
-    description: Commit that is released now. When it is given, what changed since is in RV(changes).
+    description: Id or tag of the commit that is released now. When it is given, what changed since is in RV(changes).
     type: str
     default: ""
   remote:
