@@ -24,6 +24,7 @@ _NO_HEADER_TABLE, _NO_PUSH = struct.pack(">HL", 1, 0), struct.pack(">HL", 2, 0)
 _MAX_FRAME = 16384
 _MAX_FRAMES = 100
 _SERVING = ("UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN")
+CLOSED = "the connection was closed without an answer"
 _CODES = {"5": "the server does not know this service", "12": "the server has no health service"}
 
 
@@ -57,7 +58,7 @@ class _Connection:
             self._sock.settimeout(left)
             part = self._sock.recv(length - len(data))
             if not part:
-                raise GrpcError("the connection was closed without an answer")
+                raise GrpcError(CLOSED)
             data += part
         return data
 
@@ -80,6 +81,8 @@ def ask_health(host: str, port: int, service: str, timeout: float) -> str:
         return _status(fields, body)
     except (TimeoutError, socket.timeout):
         raise GrpcError(f"no answer within {timeout:g} s") from None
+    except (BrokenPipeError, ConnectionResetError):
+        raise GrpcError(CLOSED) from None
     except OSError as exc:
         raise GrpcError((exc.strerror or str(exc)).lower()) from exc
     except (ValueError, struct.error, IndexError) as exc:

@@ -193,6 +193,10 @@ def _reason(exc: Exception, timeout: float) -> str:
     if isinstance(exc, http.client.HTTPException):
         return f"the answer is not HTTP: {exc!r}"
     if isinstance(exc, OSError):
-        known = {errno.ECONNREFUSED: "connection refused", errno.ECONNRESET: "connection reset"}
+        known = {
+            errno.ECONNREFUSED: "connection refused",
+            errno.ECONNRESET: "connection reset",
+            errno.EPIPE: "connection closed",
+        }
         return known.get(exc.errno or 0, exc.strerror or str(exc))
     return str(exc)
