@@ -29,7 +29,7 @@ bench: setup ## Measure rollbacks and deploys against a playbook with one ping
 	@$(BIN)/python -m tests.bench.playbooks
 
 .PHONY: clean
-clean: ## Remove caches and the demo workspace; the virtual environment, images and the state of releases stay
+clean: ## Remove caches and the demo workspace; the virtual environment, images and
 	rm -rf .work/absent .work/collections .work/demo .mypy_cache .ruff_cache .pytest_cache tests/output
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 

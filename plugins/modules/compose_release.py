@@ -205,7 +205,7 @@ EXAMPLES = r"""
     project_dir: /var/lib/j4c/aurigraph-v11/config
     port: 9003
     gateway_url: http://127.0.0.1:9003
-    addresses: {blue: 172.30.93.11, green: 172.30.93.12}
+    addresses: {blue: 10.193.93.11, green: 10.193.93.12}
     slot_ports: {blue: 19003, green: 29003}
     checks:
       - name: health

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
-STATE = PROJECT / ".work/state/aurigraph-v11"
+STATE = Path.home() / ".local/state/j4c/aurigraph-v11"
 ROUNDS = 7
 IDLE_SECONDS = 60.0
 PING = "- hosts: servers\n  gather_facts: false\n  tasks:\n    - ansible.builtin.ping:\n"
