@@ -35,7 +35,7 @@ def status(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         health = probe(
             checks_from_options(params["checks"]), target, lambda name: engine.inspect_container(api, name)
         ).result()
-    runs = [_run(store, run_id) for run_id in reversed(store.runs()[-params["history"] :])]
+    runs = [_run(store, run_id) for run_id in store.runs()[::-1][: max(0, params["history"])]]
     releases = sorted(seen.releases.values(), key=lambda item: item.sealed or "", reverse=True)
     result = {
         "live": live,
