@@ -7,13 +7,14 @@ import pytest
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.j4c.deploy.plugins.module_utils._release import containers
 from ansible_collections.j4c.deploy.plugins.module_utils._release.model import SlotView
-from ansible_collections.j4c.deploy.tests.unit.plugins.module_utils._release.fake_docker import (
+
+from tests.unit.plugins.module_utils._release.fake_docker import (
     FakeDocker,
     conflict,
     container,
     in_slot,
 )
-from ansible_collections.j4c.deploy.tests.unit.plugins.module_utils._release.samples import slot
+from tests.unit.plugins.module_utils._release.samples import slot
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import pytest
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.j4c.deploy.plugins.module_utils._release.database import Sessions
 from ansible_collections.j4c.deploy.plugins.module_utils._release.model import Database
-from ansible_collections.j4c.deploy.tests.unit.plugins.module_utils._release.fake_docker import (
+
+from tests.unit.plugins.module_utils._release.fake_docker import (
     FakeDocker,
     conflict,
     in_slot,

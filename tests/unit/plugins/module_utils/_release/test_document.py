@@ -9,7 +9,8 @@ import typing as t
 import pytest
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.j4c.deploy.plugins.module_utils._release import document as documents
-from ansible_collections.j4c.deploy.tests.unit.plugins.module_utils._release.samples import (
+
+from tests.unit.plugins.module_utils._release.samples import (
     SETTINGS,
     release,
     settings,

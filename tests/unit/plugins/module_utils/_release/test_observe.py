@@ -17,14 +17,15 @@ from ansible_collections.j4c.deploy.plugins.module_utils._release.observe import
     unique_id,
 )
 from ansible_collections.j4c.deploy.plugins.module_utils._release.store import Store
-from ansible_collections.j4c.deploy.tests.unit.plugins.module_utils._release.fake_docker import (
+
+from tests.unit.plugins.module_utils._release.fake_docker import (
     PROJECT,
     FakeDocker,
     conflict,
     container,
     in_slot,
 )
-from ansible_collections.j4c.deploy.tests.unit.plugins.module_utils._release.samples import SETTINGS, release, server
+from tests.unit.plugins.module_utils._release.samples import SETTINGS, release, server
 
 ONE_OFF = container("one-off", labels={PROJECT: "shop-green"})
 

@@ -16,7 +16,8 @@ from ansible_collections.j4c.deploy.plugins.module_utils._release.plan import (
     plan_rollback,
 )
 from ansible_collections.j4c.deploy.plugins.module_utils._release.steps import STEPS
-from ansible_collections.j4c.deploy.tests.unit.plugins.module_utils._release.samples import (
+
+from tests.unit.plugins.module_utils._release.samples import (
     release,
     server,
     settings,

@@ -11,8 +11,9 @@ from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployEr
 from ansible_collections.j4c.deploy.plugins.module_utils._release.model import Release, State
 from ansible_collections.j4c.deploy.plugins.module_utils._release.prune import choose_superseded, prune_releases
 from ansible_collections.j4c.deploy.plugins.module_utils._release.store import Store
-from ansible_collections.j4c.deploy.tests.unit.plugins.module_utils._release.fake_docker import FakeDocker, conflict
-from ansible_collections.j4c.deploy.tests.unit.plugins.module_utils._release.samples import release
+
+from tests.unit.plugins.module_utils._release.fake_docker import FakeDocker, conflict
+from tests.unit.plugins.module_utils._release.samples import release
 
 SEALED = [release(f"v{number}", sealed=f"2026-01-0{number}") for number in range(1, 7)]
 FAILED = [release("f1"), release("f2")]

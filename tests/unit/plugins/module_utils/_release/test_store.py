@@ -13,7 +13,8 @@ import pytest
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.j4c.deploy.plugins.module_utils._release.model import State
 from ansible_collections.j4c.deploy.plugins.module_utils._release.store import KEPT_RUNS, Store, now
-from ansible_collections.j4c.deploy.tests.unit.plugins.module_utils._release.samples import release
+
+from tests.unit.plugins.module_utils._release.samples import release
 
 V1 = release("v1", commit="c" * 40, artifact="a" * 64, created="2026-01-01T00:00:00.000Z", restart="always")
 
