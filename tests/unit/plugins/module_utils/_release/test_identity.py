@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import time
 import typing as t
 
 import pytest
@@ -138,10 +139,9 @@ def test_a_gateway_that_does_not_reach_the_release_is_told(
     server.answers["/info"] = answer
     with pytest.raises(DeployError) as caught:
         identity.prove_gateway(client, at(server), "green", V1)
-    assert (
-        caught.value.msg == (f"The gateway at {server.url} does not answer with release 'v1' from slot 'green': {why}.")
-        or why in caught.value.msg
-    )
+    begin = f"The gateway at {server.url} does not answer with release 'v1' from slot 'green': "
+    assert caught.value.msg.startswith(begin)
+    assert why in caught.value.msg
 
 
 def test_a_gateway_that_is_not_there_is_told(client: HttpClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,15 +182,12 @@ def test_the_time_for_first_requests_is_limited(
     server: Web, client: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(identity, "WARM_UP_SECONDS", 0.1)
-    gate = []
+    started = time.monotonic()
 
     def slow() -> t.Any:
-        gate.append(1)
-        until = identity.time.monotonic() + 0.12
-        while identity.time.monotonic() < until:
-            identity.time.sleep(0.01)
+        time.sleep(max(0.0, started + 0.15 - time.monotonic()))
         return 200, b""
 
     server.answers["/a"] = slow
     told = identity.warm_up(client, server.url, WarmUp(("/a",), 1000))
-    assert int(told.split()[0]) == len(gate) == identity.WARM_UP_THREADS
+    assert int(told.split()[0]) == len(server.requests) <= identity.WARM_UP_THREADS
