@@ -20,7 +20,7 @@ from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployEr
 from ansible_collections.j4c.deploy.plugins.module_utils._files import sha256_file
 from ansible_collections.j4c.deploy.plugins.module_utils._run import Runner
 
-VERSION = "2"
+VERSION = "3"
 # read by people or by Docker, not by Maven
 NO_INPUT = (
     "*.adoc",
@@ -44,12 +44,21 @@ ENVIRONMENT = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "MAVEN_ARGS", "MAVEN_CON
 ENVIRONMENT_PREFIX = "QUARKUS_"
 USER_SETTINGS = ("~/.m2/settings.xml", "~/.m2/settings-security.xml", "~/.m2/toolchains.xml", "~/.mavenrc")
 LENGTH = 40
+# among the words of a pom: it packages the whole directory
+EVERYTHING = "."
 
 
-def is_input(path: str) -> bool:
-    """Tell whether a file of the project (path relative to it) can decide the artifact."""
+def is_input(path: str, words: t.Collection[str] = ()) -> bool:
+    """Tell whether a file of the project (path relative to it) can decide the artifact.
+
+    :param words: words of the poms (see ``_maven_project.Pom``); a document that they mention may be packaged.
+    """
     # everything below src is packaged or compiled, whatever it is called
-    return path.startswith("src/") or "/src/" in path or not any(fnmatch.fnmatch(path, pattern) for pattern in NO_INPUT)
+    if path.startswith("src/") or "/src/" in path or not any(fnmatch.fnmatch(path, pattern) for pattern in NO_INPUT):
+        return True
+    # a word too many costs a build, one too few would serve an old artifact
+    stem, suffix = os.path.splitext(os.path.basename(path))
+    return not {*path.split("/"), stem, suffix, EVERYTHING}.isdisjoint(words)
 
 
 def _walk(project: str, below: str) -> t.Iterator[str]:
@@ -59,16 +68,18 @@ def _walk(project: str, below: str) -> t.Iterator[str]:
             yield os.path.relpath(os.path.join(folder, name), project)
 
 
-def project_files(runner: Runner, project: str) -> list[str]:
+def project_files(runner: Runner, project: str, always: t.Collection[str] = ALWAYS) -> list[str]:
     """Return the relative paths of the project's files, sorted.
 
-    Of a clone these are the tracked and untracked ones, without those that git ignores unless Maven reads them.
+    Of a clone these are the tracked and untracked ones, without those that git ignores.
+
+    :param always: files and directories that are listed whether git ignores them or not.
     """
     done = runner.run(["git", "-C", project, "ls-files", "-co", "--exclude-standard", "-z"], check=False)
     found: set[str] = set()
     if done.rc != 0:
         return sorted(path for path in _walk(project, "") if os.path.isfile(os.path.join(project, path)))
-    for path in {*done.stdout.split("\0"), *ALWAYS} - {""}:
+    for path in {*done.stdout.split("\0"), *always} - {""}:
         full = os.path.join(project, path)
         if os.path.isfile(full):
             found.add(path)
@@ -121,6 +132,8 @@ def groups(
     environment: t.Mapping[str, str],
     named: t.Collection[str] = (),
     settings: t.Sequence[str] = USER_SETTINGS,
+    modules: t.Sequence[str] = (),
+    words: t.Collection[str] = (),
 ) -> dict[str, str]:
     """Return a hash for each group of inputs, so that a difference can be named.
 
@@ -130,9 +143,11 @@ def groups(
     :param environment: variables of the build.
     :param named: names of variables that the pom reads.
     :param settings: the user's files that Maven reads; missing ones are fine.
+    :param modules: directories of the project's modules.
+    :param words: words of the poms.
     :raises DeployError: a file cannot be read.
     """
-    files = {path for path in project_files(runner, project) if is_input(path)}
+    files = {path for path in all_files(runner, project, modules) if is_input(path, words)}
     pom_files = {path for path in files if os.path.basename(path) == "pom.xml"}
     wrapper = set(_walk(project, ".mvn")) | ({"mvnw"} if os.path.isfile(os.path.join(project, "mvnw")) else set())
     present = [path for path in map(os.path.expanduser, settings) if os.path.isfile(path)]
@@ -145,6 +160,32 @@ def groups(
         "options": hash_text(VERSION, *options),
         "environment": hash_text(*chosen_environment(environment, named)),
     }
+
+
+def all_files(runner: Runner, project: str, modules: t.Sequence[str], ignored: bool = True) -> set[str]:
+    """Return the paths, relative to the project, of its files and of those of modules beside it.
+
+    :param ignored: with those that Maven reads though git ignores them.
+    """
+    inside: list[str] = []
+    outside: list[str] = []
+    for module in modules:
+        relative = os.path.relpath(module, project)
+        (outside if relative.split(os.sep)[0] == os.pardir else inside).append(relative)
+    always = [*ALWAYS, *(os.path.join(module, name) for module in inside for name in ALWAYS)] if ignored else []
+    found = set(project_files(runner, project, always))
+    for module in outside:
+        listed = project_files(runner, os.path.join(project, module), ALWAYS if ignored else ())
+        found.update(os.path.join(module, path) for path in listed)
+    return found
+
+
+def tree_hash(runner: Runner, project: str, modules: t.Sequence[str] = ()) -> str:
+    """Return a hash of the files that a build must not change: those that git does not ignore.
+
+    :raises DeployError: a file cannot be read.
+    """
+    return hash_files(project, all_files(runner, project, modules, ignored=False))
 
 
 def fingerprint(parts: t.Mapping[str, str]) -> str:

@@ -14,7 +14,7 @@ import shlex
 import shutil
 import time
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.j4c.deploy.plugins.module_utils import _fingerprint as fingerprints
 from ansible_collections.j4c.deploy.plugins.module_utils._artifact_store import LOG, ArtifactStore
@@ -116,7 +116,7 @@ class MavenBuild:
                 found = self._find(ready)
             before = self._store.latest()
             if found.manifest is None and not check_mode:
-                found = self._make(ready, found)
+                ready, found = self._make(ready)
             elif found.manifest is not None and not check_mode:
                 self._store.select(ready.fingerprint)
             return self._result(ready, found, before)
@@ -166,6 +166,8 @@ class MavenBuild:
             options=[params["profile"], self._main, *argv[1:]],
             environment=os.environ,
             named=pom.environment,
+            modules=pom.modules,
+            words=pom.words,
         )
         if pom.tells_commit:
             head = self._runner.run(["git", "-C", self._project, "rev-parse", "HEAD"], check=False).stdout
@@ -211,6 +213,8 @@ class MavenBuild:
                 if damage
                 else Found(kept, "fingerprint", ())
             )
+        if os.path.isdir(self._store.path(ready.fingerprint)):
+            return Found(None, "the stored artifact is damaged: its manifest cannot be read", ())
         latest = self._store.latest()
         if latest is None:
             return Found(None, "there is no stored artifact", tuple(sorted(ready.groups)))
@@ -218,30 +222,34 @@ class MavenBuild:
         changed = sorted(key for key in {*before, *ready.groups} if before.get(key) != ready.groups.get(key))
         return Found(None, "changed inputs: " + ", ".join(changed), tuple(changed))
 
-    def _make(self, ready: Prepared, found: Found) -> Found:
-        """Build, verify and keep."""
+    def _make(self, ready: Prepared) -> tuple[Prepared, Found]:
+        """Build, verify and keep; return what was built."""
         self._store.prepare()
         asked = time.monotonic()
         with self._store.lock(self._params["timeout"]) as handle:
             waited = time.monotonic() - asked
             if waited > WAIT_SECONDS:
                 self._log.add("lock", "ok", "waited for another build", waited)
-            # another build may have made it while this one waited
+            tree = fingerprints.tree_hash(self._runner, self._project, ready.pom.modules)
+            # while this one waited, the project may have changed, and another build may have made its artifact
+            ready = self._prepare()
             again = self._find(ready)
             if again.manifest is not None:
                 self._store.select(ready.fingerprint)
-                return again
+                return ready, again
             self._phase = EXECUTION
             with self._log.step(EXECUTION) as note:
                 note["detail"] = self._execute(ready, handle)
             self._phase = VERIFICATION
             with self._log.step(VERIFICATION) as note:
+                if fingerprints.tree_hash(self._runner, self._project, ready.pom.modules) != tree:
+                    raise _changed_meanwhile(self._project)
                 manifest = self._publish(ready)
                 note["detail"] = f"{len(manifest['files'])} files, main {manifest['main']}"
             removed = self._store.prune(self._params["keep"], self._params["protect"])
             if removed:
                 self._log.add("retention", "ok", f"removed {len(removed)} artifacts")
-        return Found(manifest, found.reason, found.changed_inputs)
+        return ready, Found(manifest, again.reason, again.changed_inputs)
 
     def _execute(self, ready: Prepared, handle: int) -> str:
         find_output(self._project, self._main, remove=True)
@@ -283,7 +291,9 @@ class MavenBuild:
 
     def _failed(self, rc: int | None, log: str, facts: Facts) -> DeployError:
         with open(log, "rb") as file:
-            file.seek(max(0, os.path.getsize(log) - LOG_TAIL_BYTES))
+            skipped = max(0, os.path.getsize(log) - LOG_TAIL_BYTES)
+            facts = replace(facts, first_line=1 + _count_lines(file, skipped))
+            file.seek(skipped)
             text = file.read().decode("utf-8", "replace")
         found = diagnose(rc, text, facts)
         how = (
@@ -348,8 +358,31 @@ class MavenBuild:
 
 
 def _text(value: t.Any) -> str:
-    """Return a property's value as Maven wants it: YAML's true is ``true``."""
+    """Return a property's value as Maven wants it: YAML's true is ``true``, its null is empty."""
+    if value is None:
+        return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _count_lines(file: t.BinaryIO, size: int) -> int:
+    """Return how many lines end in the first ``size`` bytes of a file."""
+    count = 0
+    while size > 0:
+        block = file.read(min(size, 1 << 20))
+        if not block:
+            break
+        count += block.count(b"\n")
+        size -= len(block)
+    return count
+
+
+def _changed_meanwhile(project: str) -> DeployError:
+    remedy = "Build again when nobody works in it; what the build itself writes belongs below target/ or in .gitignore."
+    return DeployError(
+        f"The project '{project}' changed while it was built, so nobody can tell what the artifact was made of.",
+        hint=remedy,
+        failure={"code": "changed_meanwhile", "evidence": [], "remedy": remedy, "retry": True},
+    )
 
 
 def _existing(path: str) -> str:

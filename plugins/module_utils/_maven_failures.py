@@ -54,6 +54,7 @@ class Facts:
     :param free_bytes: free space where it wrote, ``None`` when unknown.
     :param oom_kills: processes that the kernel ended on this machine during the build, for lack of memory.
     :param peak_memory_bytes: the most that the build held at a time.
+    :param first_line: number of the first line of the log that is looked at.
     """
 
     project: str = ""
@@ -61,6 +62,7 @@ class Facts:
     free_bytes: int | None = None
     oom_kills: int = 0
     peak_memory_bytes: int = 0
+    first_line: int = 1
 
 
 @dataclass(frozen=True)
@@ -251,6 +253,8 @@ _COMPILE_ERROR = re.compile(
 _SYMBOL = re.compile(r"\n(?:\[ERROR\])?\s+symbol:\s+")
 _TEST_ERROR = re.compile(r"^\[ERROR\]\s+(?P<test>[\w.$]+\.[\w$\[\]]+(?::\d+)?) (?P<text>.*)$")
 _TEST_CLASS = re.compile(r"^(org\.apache\.|Tests run)")
+# the wrapper and the JVM do not mark their lines like this
+_MAVEN = re.compile(r"^\[(DEBUG|INFO|WARNING|ERROR|FATAL)\]")
 _GOAL = re.compile(r"^\[INFO\] --- (?P<goal>\S+:\S+(?: \([^)]*\))?)")
 _TRACE = re.compile(r"^\s+at \S+\(.*\)$")
 _HELP = re.compile(r"\s*(-> )?\[Help \d+\].*$")
@@ -267,19 +271,19 @@ def diagnose(rc: int | None, log: str, facts: Facts) -> Diagnosis:
     if rc is None:
         goal = next((match["goal"] for match in map(_GOAL.match, reversed(lines)) if match), "")
         where = f"It was at {goal} when its {facts.timeout:g} s were over. " if goal else ""
-        return Diagnosis("timeout", _last(lines), (), where + TIMEOUT.remedy, TIMEOUT.retry)
+        return Diagnosis("timeout", _last(lines, facts.first_line), (), where + TIMEOUT.remedy, TIMEOUT.retry)
     if facts.free_bytes is not None and facts.free_bytes < FULL_BYTES:
-        return _diagnosis(_BY_CODE["disk"], _last(lines), lines, facts)
+        return _diagnosis(_BY_CODE["disk"], _last(lines, facts.first_line), lines, facts)
     for failure, signs in _SIGNS:
-        found = [_numbered(number, line) for number, line in enumerate(lines, 1) if signs.search(line)]
+        found = [_numbered(number, line) for number, line in enumerate(lines, facts.first_line) if signs.search(line)]
         if found:
             return _diagnosis(failure, tuple(found[:EVIDENCE_LINES]), lines, facts)
     chosen = UNKNOWN
     if rc < 0 or rc in (137, 143):
         chosen = KILLED_BY_KERNEL if facts.oom_kills else KILLED
-    elif not any("Scanning for projects" in line for line in lines):
+    elif not any(map(_MAVEN.match, lines)):
         chosen = _BY_CODE["wrapper"]
-    return _diagnosis(chosen, _last(lines), lines, facts)
+    return _diagnosis(chosen, _last(lines, facts.first_line), lines, facts)
 
 
 def _diagnosis(failure: Failure, evidence: tuple[str, ...], lines: t.Sequence[str], facts: Facts) -> Diagnosis:
@@ -297,8 +301,8 @@ def _numbered(number: int, line: str) -> str:
     return f"{number}: {line.strip()[:EVIDENCE_WIDTH]}"
 
 
-def _last(lines: t.Sequence[str]) -> tuple[str, ...]:
-    numbered = [_numbered(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+def _last(lines: t.Sequence[str], first: int) -> tuple[str, ...]:
+    numbered = [_numbered(number, line) for number, line in enumerate(lines, first) if line.strip()]
     return tuple(numbered[-EVIDENCE_LINES:])
 
 

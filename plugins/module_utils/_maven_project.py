@@ -8,6 +8,7 @@ This module util is PRIVATE to the collection. It may change at any time.
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import re
@@ -16,8 +17,13 @@ from dataclasses import dataclass
 from xml.etree import ElementTree
 
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.j4c.deploy.plugins.module_utils._fingerprint import EVERYTHING
 
 NAMESPACE = re.compile(r"^\{[^}]*\}")
+WORD = re.compile(r"[^\s/\\*?,;:<>\"'(){}$]+")
+# a directory element that means all of the project
+WHOLE = frozenset({".", "./", "${basedir}", "${basedir}/", "${project.basedir}", "${project.basedir}/"})
+ASSEMBLIES = ("src/assembly/*.xml", "src/main/assembly/*.xml")
 REFERENCE = re.compile(r"\$\{([^}]+)\}")
 WRAPPER_HINT = (
     "Make it once with 'mvn org.apache.maven.plugins:maven-wrapper-plugin:3.3.4:wrapper "
@@ -40,6 +46,9 @@ class Pom:
     :param files: the pom and its parents on disk.
     :param environment: names of the environment variables that they read.
     :param tells_commit: whether a plugin writes the commit into the artifact.
+    :param modules: directories of the project's modules.
+    :param words: words of the poms and of assembly descriptors, to see which documents they mention; with
+        ``_fingerprint.EVERYTHING`` when the whole directory is packaged.
     """
 
     version: str
@@ -48,6 +57,8 @@ class Pom:
     files: tuple[str, ...]
     environment: tuple[str, ...] = ()
     tells_commit: bool = False
+    modules: tuple[str, ...] = ()
+    words: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -161,7 +172,8 @@ def read_pom(project: str) -> Pom:
         path = _parent(line[path], path)
     roots = list(line.values())
     first = next(iter(line))
-    poms = {**line, **dict(_modules(roots[0], first, set(line)))}
+    modules = dict(_modules(roots[0], first, set(line)))
+    poms = {**line, **modules}
     properties: dict[str, str] = {}
     for root in roots:
         for item in root.findall("properties/*"):
@@ -180,7 +192,29 @@ def read_pom(project: str) -> Pom:
         tells_commit=any(
             _text(plugin, "artifactId") in COMMIT_PLUGINS for root in poms.values() for plugin in root.iter("plugin")
         ),
+        modules=tuple(os.path.dirname(path) for path in modules),
+        words=frozenset(_words([*poms.values(), *_assemblies([first, *modules])])),
     )
+
+
+def _assemblies(poms: t.Iterable[str]) -> t.Iterator[ElementTree.Element]:
+    for path in poms:
+        for pattern in ASSEMBLIES:
+            for found in glob.glob(os.path.join(glob.escape(os.path.dirname(path)), pattern)):
+                # one that does not parse is Maven's to complain about
+                with contextlib.suppress(ElementTree.ParseError, OSError):
+                    yield ElementTree.parse(found).getroot()
+
+
+def _words(roots: t.Iterable[ElementTree.Element]) -> t.Iterator[str]:
+    for root in roots:
+        for element in root.iter():
+            text = (element.text or "").strip()
+            if str(element.tag).rpartition("}")[2].lower().endswith("directory") and text in WHOLE:
+                yield EVERYTHING
+            for value in (text, *element.attrib.values()):
+                # a full stop at the end of a sentence is no name of a directory
+                yield from filter(None, (word.rstrip(".") for word in WORD.findall(value)))
 
 
 def require_wrapper(project: str) -> str:
