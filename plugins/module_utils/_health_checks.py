@@ -166,7 +166,9 @@ def _container(probe: _Probe) -> str:
     if state.get("OOMKilled"):
         raise Unhealthy("the container ran out of memory", observed)
     if status != "running":
-        raise Unhealthy(f"the container is {status}", observed)
+        # the engine does not always notice what killed it
+        killed = ", killed by somebody or because it ran out of memory" if state.get("ExitCode") == 137 else ""
+        raise Unhealthy(f"the container is {status}{killed}", observed)
     started = _seconds_since(state.get("StartedAt", ""))
     if found.get("RestartCount") and started < RECENT_SECONDS:
         raise Unhealthy(f"the container ended and was restarted {started:.0f} s ago", observed)
