@@ -21,12 +21,13 @@ public class HealthResource {
     @GET
     public Response health() {
         boolean up = !switches.unhealthy();
+        Dependencies.Reached reached = dependencies.reached();
         Health body = new Health(
                 up ? "UP" : "DOWN",
                 instance.version(),
                 instance.commit(),
-                dependencies.databaseReached(),
-                dependencies.redisReached());
+                reached.database(),
+                reached.redis());
         return Response.status(up ? 200 : 503).entity(body).build();
     }
 }

@@ -1,17 +1,27 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 package io.aurigraph.v11;
 
+import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 
 /** What this process is: its version, commit and slot. */
 @Singleton
 public class Instance {
-    @ConfigProperty(name = "app.version")
-    String version;
+    private final String version;
+    private final Map<String, String> environment;
 
-    private final Map<String, String> environment = System.getenv();
+    @Inject
+    Instance(@ConfigProperty(name = "quarkus.application.version") String version) {
+        this(version, System.getenv());
+    }
+
+    Instance(String version, Map<String, String> environment) {
+        this.version = version;
+        this.environment = environment;
+    }
 
     public String version() {
         return version;
@@ -19,10 +29,18 @@ public class Instance {
 
     /** The commit it was built from, as the release tells it. */
     public String commit() {
-        return environment.getOrDefault("J4C_COMMIT", environment.getOrDefault("APP_COMMIT", "unknown"));
+        return first("unknown", "J4C_COMMIT", "APP_COMMIT");
     }
 
     public String slot() {
-        return environment.getOrDefault("J4C_SLOT", "none");
+        return first("none", "J4C_SLOT");
+    }
+
+    private String first(String otherwise, String... names) {
+        return Stream.of(names)
+                .map(name -> environment.getOrDefault(name, ""))
+                .filter(value -> !value.isBlank())
+                .findFirst()
+                .orElse(otherwise);
     }
 }

@@ -2,10 +2,12 @@
 package io.aurigraph.v11;
 
 import io.quarkus.runtime.Startup;
+import io.quarkus.vertx.http.HttpServerStart;
 import jakarta.annotation.PostConstruct;
+import jakarta.enterprise.event.ObservesAsync;
 import jakarta.inject.Singleton;
+import java.time.Duration;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 import org.jboss.logging.Logger;
 
 /** Misbehaviour on request, by environment variables, so that tests can release a bad version. */
@@ -15,64 +17,83 @@ public class Switches {
     private static final Logger LOG = Logger.getLogger(Switches.class);
     private static final int CRASH_STATUS = 3;
 
-    private final Map<String, String> environment;
+    private final boolean exitAtStart;
+    private final Duration startDelay;
+    private final Duration crashAfter;
+    private final boolean unhealthy;
+    private final boolean apiErrors;
+    private final Duration slow;
 
     public Switches() {
         this(System.getenv());
     }
 
     Switches(Map<String, String> environment) {
-        this.environment = environment;
+        exitAtStart = flag(environment, "TEST_EXIT_AT_START");
+        startDelay = Duration.ofSeconds(number(environment, "TEST_START_DELAY_SECONDS"));
+        crashAfter = Duration.ofSeconds(number(environment, "TEST_CRASH_AFTER_SECONDS"));
+        unhealthy = flag(environment, "TEST_UNHEALTHY");
+        apiErrors = flag(environment, "TEST_API_ERRORS");
+        slow = Duration.ofMillis(number(environment, "TEST_SLOW_MS"));
     }
 
-    /** Whether the health check reports DOWN. */
+    /** Whether the health checks report DOWN. */
     public boolean unhealthy() {
-        return flag("TEST_UNHEALTHY");
+        return unhealthy;
     }
 
-    /** Whether every API request but the health check's fails. */
+    /** Whether every answer below /api is an error, while /q/health stays UP. */
     public boolean apiErrors() {
-        return flag("TEST_API_ERRORS");
+        return apiErrors;
     }
 
-    /** Milliseconds that each API answer is held back. */
-    public long slowMillis() {
-        return number("TEST_SLOW_MS");
+    /** How long each API answer is held back. */
+    public Duration slow() {
+        return slow;
     }
 
+    /** Runs before the port is open. */
     @PostConstruct
     void atStart() {
-        if (flag("TEST_EXIT_AT_START")) {
-            LOG.error("TEST_EXIT_AT_START is set: ending");
-            Runtime.getRuntime().halt(CRASH_STATUS);
+        if (exitAtStart) {
+            end("TEST_EXIT_AT_START is set");
         }
-        pause(TimeUnit.SECONDS.toMillis(number("TEST_START_DELAY_SECONDS")));
-        long crashAfter = number("TEST_CRASH_AFTER_SECONDS");
-        if (crashAfter > 0) {
-            Thread crash = new Thread(() -> {
-                pause(TimeUnit.SECONDS.toMillis(crashAfter));
-                LOG.error("TEST_CRASH_AFTER_SECONDS is over: ending");
-                Runtime.getRuntime().halt(CRASH_STATUS);
+        pause(startDelay);
+    }
+
+    void whenServing(@ObservesAsync HttpServerStart event) {
+        if (crashAfter.isPositive()) {
+            Thread.ofPlatform().daemon().start(() -> {
+                pause(crashAfter);
+                end("TEST_CRASH_AFTER_SECONDS is over");
             });
-            crash.setDaemon(true);
-            crash.start();
         }
     }
 
-    static void pause(long millis) {
+    private static void end(String why) {
+        LOG.error(why);
+        // no exit: nothing is tidied up in a crash
+        Runtime.getRuntime().halt(CRASH_STATUS);
+    }
+
+    private static void pause(Duration duration) {
         try {
-            Thread.sleep(millis);
+            Thread.sleep(duration);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
     }
 
-    private boolean flag(String name) {
-        return "true".equalsIgnoreCase(environment.getOrDefault(name, ""));
+    private static boolean flag(Map<String, String> environment, String name) {
+        return "true".equalsIgnoreCase(environment.getOrDefault(name, "").strip());
     }
 
-    private long number(String name) {
-        String value = environment.getOrDefault(name, "");
-        return value.isBlank() ? 0 : Long.parseLong(value.strip());
+    private static long number(Map<String, String> environment, String name) {
+        String value = environment.getOrDefault(name, "").strip();
+        try {
+            return value.isEmpty() ? 0 : Math.max(0, Long.parseLong(value));
+        } catch (NumberFormatException e) {
+            throw new IllegalArgumentException(name + " is no whole number: " + value, e);
+        }
     }
 }

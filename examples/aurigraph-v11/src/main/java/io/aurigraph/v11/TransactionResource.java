@@ -21,6 +21,11 @@ import java.util.Optional;
 @Blocking
 public class TransactionResource {
     private static final int SHOWN = 20;
+    private static final int LONGEST = 200;
+    private static final int SCALE = 2;
+    private static final int DIGITS = 16;
+
+    private final TransactionStore store;
 
     /** What a client sends. */
     public record NewTransaction(String reference, BigDecimal amount) {}
@@ -28,7 +33,10 @@ public class TransactionResource {
     /** The newest transactions and how many there are. */
     public record Page(long count, List<Transaction> transactions) {}
 
-    @Inject TransactionStore store;
+    @Inject
+    TransactionResource(TransactionStore store) {
+        this.store = store;
+    }
 
     @GET
     public Page list() throws SQLException {
@@ -43,11 +51,9 @@ public class TransactionResource {
 
     @POST
     public Response create(@HeaderParam("Idempotency-Key") String key, NewTransaction body) throws SQLException {
-        if (key == null || key.isBlank()) {
-            return refuse("the header Idempotency-Key is missing");
-        }
-        if (body == null || body.reference() == null || body.amount() == null) {
-            return refuse("reference and amount are needed");
+        Optional<String> wrong = wrong(key, body);
+        if (wrong.isPresent()) {
+            return Response.status(Response.Status.BAD_REQUEST).entity(Map.of("error", wrong.get())).build();
         }
         Optional<Transaction> inserted = store.insert(key, body.reference(), body.amount());
         if (inserted.isPresent()) {
@@ -56,7 +62,19 @@ public class TransactionResource {
         return Response.ok(store.byKey(key).orElseThrow(NotFoundException::new)).build();
     }
 
-    private static Response refuse(String why) {
-        return Response.status(Response.Status.BAD_REQUEST).entity(Map.of("error", why)).build();
+    /** What the database would not take, so that it is the client's error and not the server's. */
+    private static Optional<String> wrong(String key, NewTransaction body) {
+        if (key == null || key.isBlank() || key.length() > LONGEST) {
+            return Optional.of("the header Idempotency-Key needs 1 to " + LONGEST + " characters");
+        }
+        String reference = body == null ? null : body.reference();
+        if (reference == null || reference.isBlank() || reference.length() > LONGEST || reference.indexOf(0) >= 0) {
+            return Optional.of("reference needs 1 to " + LONGEST + " characters");
+        }
+        BigDecimal amount = body.amount();
+        if (amount == null || amount.scale() > SCALE || (long) amount.precision() - amount.scale() > DIGITS) {
+            return Optional.of("amount needs a number of at most " + DIGITS + " digits and " + SCALE + " decimals");
+        }
+        return Optional.empty();
     }
 }

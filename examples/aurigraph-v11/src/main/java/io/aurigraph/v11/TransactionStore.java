@@ -18,6 +18,8 @@ import javax.sql.DataSource;
 @Singleton
 public class TransactionStore {
     private static final String COLUMNS = "id, idempotency_key, reference, amount, created";
+    private static final String BY_KEY = "SELECT " + COLUMNS + " FROM transactions WHERE idempotency_key = ?";
+    private static final String NEWEST = "SELECT " + COLUMNS + " FROM transactions ORDER BY id DESC LIMIT ?";
     private static final String INSERT =
             "INSERT INTO transactions (idempotency_key, reference, amount) VALUES (?, ?, ?)"
                     + " ON CONFLICT (idempotency_key) DO NOTHING RETURNING " + COLUMNS;
@@ -37,8 +39,7 @@ public class TransactionStore {
 
     public Optional<Transaction> byKey(String key) throws SQLException {
         try (Connection connection = database.getConnection();
-                PreparedStatement statement =
-                        connection.prepareStatement("SELECT " + COLUMNS + " FROM transactions WHERE idempotency_key = ?")) {
+                PreparedStatement statement = connection.prepareStatement(BY_KEY)) {
             statement.setString(1, key);
             return rows(statement).stream().findFirst();
         }
@@ -46,8 +47,7 @@ public class TransactionStore {
 
     public List<Transaction> newest(int limit) throws SQLException {
         try (Connection connection = database.getConnection();
-                PreparedStatement statement =
-                        connection.prepareStatement("SELECT " + COLUMNS + " FROM transactions ORDER BY id DESC LIMIT ?")) {
+                PreparedStatement statement = connection.prepareStatement(NEWEST)) {
             statement.setInt(1, limit);
             return rows(statement);
         }
