@@ -89,7 +89,7 @@ RETURN = r"""
 health:
   description:
     - The last round of checks, the number of rounds and the seconds that they took in all.
-    - RV(health.checks[].observed) is cut after 500 characters. RV(health.checks[].detail) says why a check failed.
+    - C(observed) is cut after 500 characters. C(detail) says why a check failed.
   type: dict
   returned: success, or when the service is not healthy
   sample:

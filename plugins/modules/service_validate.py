@@ -161,7 +161,7 @@ phase:
   returned: success, or when O(fail_on) holds the decision
   sample: post_deployment_validation
 smoke:
-  description: How each smoke request went. RV(smoke[].observed) is cut after 500 characters.
+  description: How each smoke request went. C(observed) is cut after 500 characters.
   type: list
   elements: dict
   returned: success, or when O(fail_on) holds the decision
@@ -169,7 +169,7 @@ smoke:
 latency:
   description:
     - The measured latencies, nearest-rank percentiles of the good answers in milliseconds.
-    - RV(latency.samples) is the number of requests that were sent, RV(latency.failed) of those that failed.
+    - C(samples) is the number of requests that were sent, C(failed) of those that failed.
   type: dict
   returned: success, or when O(fail_on) holds the decision
   sample:
