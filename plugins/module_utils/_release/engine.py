@@ -123,6 +123,8 @@ class Engine:
         try:
             journal = Journal(self.store.path("journal.jsonl"), run_id)
             recovered = self._recover(lock, journal, run_id)
+            # ending an interrupted run may have told that only tidying up is left
+            lock.phase("work")
             observed = self.observe()
             plan = self.plan(wanted, observed)
             document = self.check(plan, wanted, observed)
@@ -170,18 +172,17 @@ class Engine:
     def _apply(self, ctx: Context, plan: Plan) -> _Failure | None:
         """Do the steps; take them back when one fails before the release is sealed."""
         done: list[Step] = []
-        sealed = False
         for step in plan.steps:
             try:
                 self._step(ctx, step, done)
             except Exception as exc:
-                if sealed or not plan.switches:
+                # the record decides: the step that seals may fail after it has sealed
+                if (ctx.state.run or {}).get("sealed"):
                     # the release serves: what could not be tidied up is left to the next run
                     ctx.warnings.append(f"Step '{step.name}' failed after the release was sealed: {exc}")
                     ctx.journal.write("failed", step.name, slot=step.slot, detail=str(exc))
                     continue
                 return self._undo(ctx, step, done, exc)
-            sealed = sealed or step.name == SEAL
         return None
 
     def _step(self, ctx: Context, step: Step, done: list[Step]) -> None:
