@@ -51,7 +51,7 @@ class FakeDocker:
         self.images: dict[str, dict[str, t.Any]] = {}
         self.known_networks: dict[str, dict[str, t.Any]] = {}
         self.calls: list[str] = []
-        self.broken: dict[str, Exception] = {}
+        self.broken: dict[str, BaseException] = {}
         self.output = b""
         self.rc = 0
         self.root = "/"

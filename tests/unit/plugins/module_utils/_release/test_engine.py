@@ -1,0 +1,484 @@
+# Copyright: (c) 2026, The j4c.deploy authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import typing as t
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.j4c.deploy.plugins.module_utils._health import Check
+from ansible_collections.j4c.deploy.plugins.module_utils._release import identity
+from ansible_collections.j4c.deploy.plugins.module_utils._release.engine import Engine, Wanted
+from ansible_collections.j4c.deploy.plugins.module_utils._release.journal import read_journal
+from ansible_collections.j4c.deploy.plugins.module_utils._release.lock import read_holder
+from ansible_collections.j4c.deploy.plugins.module_utils._release.model import Settings
+from ansible_collections.j4c.deploy.plugins.module_utils._run import Runner
+
+from tests.unit.plugins.module_utils._release.fake_docker import PROJECT, FakeDocker, conflict, container
+from tests.unit.plugins.module_utils._release.samples import release, settings
+from tests.unit.web import Web, web
+
+# leaves the file that it was to start for World to find
+COMPOSE = """\
+#!/bin/sh
+while [ $# -gt 0 ]; do
+    case "$1" in -p) project=$2 ;; -f) file=$2 ;; esac
+    shift
+done
+[ ! -e "$STARTED/refuse" ] || { cat "$STARTED/refuse" >&2; exit 17; }
+exec cp "$file" "$STARTED/$project.json"
+"""
+DOCUMENT: dict[str, t.Any] = {"services": {"shop": {"image": "shop:latest", "environment": {"KEY": "secret"}}}}
+
+
+class Killed(BaseException):
+    """Ends a run as kill -9 would: nothing is taken back."""
+
+
+class World(FakeDocker):
+    """A server on which compose starts containers of which ``newborn`` is the state.
+
+    :param root: an empty directory for it.
+    :param front: answers in the gateway's place.
+    """
+
+    def __init__(self, root: Path, front: Web) -> None:
+        super().__init__(container("shop-core-gateway-1"))
+        self.known_networks = {"shop-edge": {}, "shop-data": {}}
+        self.newborn = "running"
+        self.killer: t.Callable[[], bool] = lambda: False
+        self.front = front
+        self.started = root / "started"
+        self.settings: Settings = settings(
+            state_dir=str(root / "state"),
+            project_dir=str(root),
+            slot_ports=dict(zip(("blue", "green"), free_ports())),
+            gateway_url=front.url,
+            checks=(Check("container", "container"),),
+            min_free_bytes=1,
+            startup_timeout=0.2,
+            watch_seconds=0.0,
+            drain_timeout=0.0,
+        )
+        for folder in (self.started, root / "bin"):
+            folder.mkdir()
+        program = root / "bin" / "docker"
+        program.write_text(COMPOSE, "utf-8")
+        program.chmod(0o755)
+        self.runner = Runner({"PATH": f"{root / 'bin'}:/usr/bin:/bin", "STARTED": str(self.started)})
+        self.engine.store.prepare()
+        self.engine.gateway.create()
+        front.answers["/"] = self.answer
+
+    @property
+    def engine(self) -> Engine:
+        return Engine(self, self.runner, self.settings)
+
+    def answer(self) -> tuple[int, bytes, dict[str, str]]:
+        """Answer as the gateway does."""
+        return 200, b"", {"X-J4C-Slot": self.engine.gateway.flag()}
+
+    def containers(self, **query: t.Any) -> list[dict[str, t.Any]]:
+        for path in self.started.glob("*.json"):
+            section = json.loads(path.read_text("utf-8"))["services"]["shop"]
+            name = f"{path.stem}-{section['labels']['io.j4c.release']}"
+            self.views[name] = container(
+                name, self.newborn, labels={**section["labels"], PROJECT: path.stem}, image=section["image"]
+            )
+            path.unlink()
+        return super().containers(**query)
+
+    def inspect_container(self, name: str) -> dict[str, t.Any]:
+        if self.killer():
+            raise Killed
+        return super().inspect_container(name)
+
+    def run(self, wanted: Wanted, run_id: str, report: t.Any = lambda event, result: None) -> dict[str, t.Any]:
+        return self.engine.run(wanted, run_id, report)
+
+    def release(self, name: str, run_id: str = "", **more: t.Any) -> dict[str, t.Any]:
+        return self.run(Wanted("release", release(name), DOCUMENT), run_id or f"run-{name}", **more)
+
+    def slots(self) -> dict[str, str]:
+        seen = self.engine.observe()
+        return {slot: f"{view.release} {view.status}".strip() for slot, view in seen.slots.items()}
+
+    def told(self, *events: str) -> list[str]:
+        """Return the journal's records of some events, as ``event step``."""
+        records = read_journal(self.engine.store.path("journal.jsonl"))
+        return [f"{item['event']} {item['step']}" for item in records if item["event"] in events]
+
+    def clean(self) -> bool:
+        """Tell whether nobody holds the lock, and no run is recorded as unfinished."""
+        return not read_holder(self.engine.store.root) and self.engine.store.load_state().run is None
+
+
+def free_ports() -> list[int]:
+    with socket.socket() as one, socket.socket() as two:
+        one.bind(("127.0.0.1", 0))
+        two.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1], two.getsockname()[1]]
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[World]:
+    monkeypatch.setattr(identity, "PROOF_SECONDS", 0.05)
+    handler = signal.getsignal(signal.SIGTERM)
+    with web() as front:
+        yield World(tmp_path, front)
+    signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture
+def live(world: World) -> World:
+    """Return a server on which ``v1`` serves from blue, and ``v0`` stands by in green."""
+    for name in ("v0", "v1"):
+        done = world.release(name)
+        assert done["outcome"] == "DEPLOYED", done["msg"]
+    world.calls.clear()
+    return world
+
+
+def steps_of(result: dict[str, t.Any]) -> list[str]:
+    return [f"{item['name']} {item['result']}" for item in result["steps"]]
+
+
+def test_releases_alternate_between_the_slots(world: World) -> None:
+    first = world.release("v0")
+    assert (first["outcome"], first["slot"], first["changed"]) == ("DEPLOYED", "green", True)
+    assert first["msg"] == "DEPLOYED: 'v0' in slot 'green' serves."
+    assert steps_of(first)[0] == "store ok"
+    assert world.slots() == {"blue": "absent", "green": "v0 running"}
+    second = world.release("v1")
+    assert (second["slot"], second["decision"], second["phase"]) == ("blue", "SUCCESS", "service_deployment")
+    assert (second["live"]["release"], second["standby"]["release"], second["standby"]["mode"]) == (
+        "v1",
+        "v0",
+        "paused",
+    )
+    assert world.slots() == {"blue": "v1 running", "green": "v0 paused"}
+    assert world.clean()
+
+
+def test_the_same_release_again_changes_nothing(live: World) -> None:
+    result = live.release("v1", "again")
+    assert (result["outcome"], result["changed"], result["steps"]) == ("UNCHANGED", False, [])
+    assert live.calls == []
+    assert live.clean()
+
+
+def test_only_the_live_slot_restarts_by_itself(live: World) -> None:
+    policies = {view["Id"]: view["HostConfig"]["RestartPolicy"]["Name"] for view in live.views.values()}
+    assert (policies["shop-blue-v1"], policies["shop-green-v0"]) == ("unless-stopped", "no")
+
+
+def test_a_rollback_wakes_the_standby_and_rejects_what_served(live: World) -> None:
+    result = live.run(Wanted("rollback", reason="slow"), "back")
+    assert (result["outcome"], result["live"]["release"]) == ("ROLLED_BACK", "v0")
+    assert [name.split()[0] for name in steps_of(result)] == [
+        *("wake", "check", "prove", "switch", "prove_gateway", "seal", "drain", "park")
+    ]
+    assert live.slots() == {"blue": "v1 paused", "green": "v0 running"}
+    assert live.engine.store.load_state().rejected["v1"]["reason"] == "slow"
+    with pytest.raises(DeployError, match="Release 'v1' was rolled back"):
+        live.release("v1", "again")
+    live.settings = replace(live.settings, force_reason="mended")
+    assert live.release("v1", "again")["outcome"] == "DEPLOYED"
+    assert live.engine.store.load_state().rejected == {}
+
+
+def test_a_new_container_that_ends_is_removed_and_nobody_saw_it(live: World) -> None:
+    live.newborn = "exited"
+    result = live.release("v2")
+    assert (result["outcome"], result["failed"], result["decision"]) == ("FAILED_SAFE", True, "ROLLBACK")
+    assert result["msg"].startswith(
+        "FAILED_SAFE: Release 'v2' did not become healthy in slot 'green': the container is exited, exit status 0."
+    )
+    assert "The live release was not touched; 'v1' in slot 'blue' serves." in result["msg"]
+    assert steps_of(result)[-4:] == ["start ok", "check failed", "undo_start ok", "undo_store ok"]
+    assert live.told("undo") == ["undo start", "undo store"]
+    assert (result["evidence"]["step"], result["evidence"]["logs"]) == ("check", ["started", "broke �"])
+    assert result["evidence"]["inspect"]["state"]["Status"] == "exited"
+    assert result["evidence"]["health"]["healthy"] is False
+    assert live.slots() == {"blue": "v1 running", "green": "absent"}
+    assert sorted(live.engine.store.load_releases()) == ["v0", "v1"]
+    assert not os.path.exists(live.engine.store.path("slots", "green.json"))
+    assert "restart shop-blue-v1" not in " ".join(live.calls)
+    assert live.clean()
+
+
+def test_what_compose_says_is_told_when_it_does_not_start(live: World) -> None:
+    (live.started / "refuse").write_text("Error response from daemon: port is already allocated\n", "utf-8")
+    result = live.release("v2")
+    assert result["outcome"] == "FAILED_SAFE"
+    assert "port is already allocated" in result["msg"]
+    assert "ss -ltnp" in result["hint"]
+    assert (result["rc"], result["evidence"]["step"], result["evidence"]["inspect"]) == (17, "start", None)
+    assert live.slots()["blue"] == "v1 running"
+
+
+def test_after_the_switch_the_flag_goes_back_first(live: World) -> None:
+    live.front.answers["/"] = (200, b"", {"X-J4C-Slot": "blue"})
+    result = live.release("v2")
+    assert (result["outcome"], result["failed"]) == ("ROLLED_BACK", True)
+    assert result["msg"].endswith("It was taken back; 'v1' in slot 'blue' serves.")
+    assert live.told("undo") == ["undo switch", "undo start", "undo store"]
+    assert live.engine.gateway.flag() == "blue"
+    assert live.slots() == {"blue": "v1 running", "green": "absent"}
+    assert live.clean()
+
+
+def test_a_rollback_that_fails_parks_the_standby_again(live: World) -> None:
+    live.front.answers["/"] = (200, b"", {"X-J4C-Slot": "blue"})
+    result = live.run(Wanted("rollback"), "back")
+    assert result["failed"]
+    assert live.told("undo") == ["undo switch", "undo wake"]
+    assert live.slots() == {"blue": "v1 running", "green": "v0 paused"}
+    assert live.engine.store.load_state().rejected == {}
+
+
+def test_a_part_of_the_way_back_that_fails_does_not_stop_the_rest(live: World) -> None:
+    live.newborn = "exited"
+    live.broken["remove"] = conflict("out of order", 500)
+    # nothing to clear before the start, so that only the way back removes
+    del live.views["shop-green-v0"]
+    result = live.release("v2")
+    assert len(result["problems"]) == 1
+    assert result["problems"][0].startswith("Taking back step 'start' failed: Removing container 'shop-green-v")
+    assert result["problems"][0] in result["msg"]
+    assert steps_of(result)[-2:] == ["undo_start failed", "undo_store ok"]
+    assert live.clean()
+
+
+def test_evidence_that_cannot_be_taken_is_told(live: World) -> None:
+    live.newborn = "exited"
+
+    def logs(name: str, tail: int) -> bytes:
+        raise conflict("out of order", 500)
+
+    live.logs = logs  # type: ignore[method-assign]
+    result = live.release("v2")
+    assert result["evidence"]["lost"] == "Reading the log of container 'shop-green-v' failed: out of order"
+    assert live.told("undo") == ["undo start", "undo store"]
+
+
+def test_what_cannot_be_tidied_up_is_a_warning(live: World) -> None:
+    live.broken["pause"] = conflict("out of order", 500)
+    result = live.release("v2")
+    assert (result["outcome"], result.get("failed"), result["live"]["release"]) == ("DEPLOYED", None, "v2")
+    assert result["warnings"] == [
+        "Step 'park' failed after the release was sealed: Pausing container 'shop-blue-v1' failed: out of order"
+    ]
+    assert steps_of(result)[-2:] == ["park failed", "prune ok"]
+    assert live.told("undo") == []
+    assert live.slots() == {"blue": "v1 running", "green": "v2 running"}
+    live.broken.clear()
+    again = live.release("v2", "again")
+    assert (again["outcome"], steps_of(again)) == ("UNCHANGED", ["drain ok", "park ok"])
+    assert live.slots() == {"blue": "v1 paused", "green": "v2 running"}
+
+
+def test_who_follows_may_be_gone_when_the_release_is_sealed(live: World) -> None:
+    def report(event: str, result: dict[str, t.Any]) -> None:
+        raise OSError(28, "No space left on device")
+
+    result = live.release("v2", report=report)
+    assert (result["outcome"], result["live"]["release"]) == ("DEPLOYED", "v2")
+    assert "Step 'seal' failed after the release was sealed" in result["warnings"][0]
+    assert live.slots() == {"blue": "v1 paused", "green": "v2 running"}
+    assert live.engine.gateway.flag() == "green"
+
+
+def test_nothing_is_changed_when_the_start_is_impossible(live: World) -> None:
+    live.known_networks.clear()
+    with pytest.raises(DeployError, match=r"Nothing was changed: 2 problems"):
+        live.release("v2")
+    assert live.calls == []
+    assert live.clean()
+
+
+def test_recreate_stops_the_old_one_first_and_brings_it_back(live: World) -> None:
+    live.settings = replace(live.settings, strategy="recreate")
+    live.newborn = "exited"
+    result = live.release("v2")
+    assert (result["outcome"], result["downtime_seconds"] > 0) == ("ROLLED_BACK", True)
+    assert live.told("undo") == ["undo start", "undo halt", "undo store"]
+    assert live.slots()["blue"] == "v1 running"
+    assert live.views["shop-blue-v1"]["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+    live.newborn = "running"
+    again = live.release("v2", "again")
+    assert (again["outcome"], again["downtime_seconds"] > 0) == ("DEPLOYED", True)
+    # a frozen container would run again beside the new one when it is woken by accident
+    assert live.slots() == {"blue": "v1 exited", "green": "v2 running"}
+
+
+def verdict_writer(world: World, run_id: str, text: str) -> t.Callable[[str, dict[str, t.Any]], None]:
+    def report(event: str, result: dict[str, t.Any]) -> None:
+        if event == "prepared":
+            assert (result["outcome"], result["slot"]) == ("PREPARED", "green")
+            assert read_holder(world.engine.store.root)["phase"] == "prepared"
+            Path(world.engine.store.path("runs", f"{run_id}.verdict")).write_text(f"{text}\n", "utf-8")
+
+    return report
+
+
+@pytest.mark.parametrize(
+    ("word", "outcome", "serves"),
+    [("SUCCESS", "DEPLOYED", "v2"), ("REVIEW", "REVIEW", "v2"), ("ROLLBACK", "ROLLED_BACK", "v1")],
+)
+def test_a_held_release_waits_for_a_word(live: World, word: str, outcome: str, serves: str) -> None:
+    live.settings = replace(live.settings, hold_seconds=10.0)
+    result = live.release("v2", report=verdict_writer(live, "run-v2", word))
+    assert (result["outcome"], result["live"]["release"]) == (outcome, serves)
+    assert not os.path.exists(live.engine.store.path("runs", "run-v2.verdict"))
+    assert live.clean()
+
+
+def test_a_held_release_without_a_word_goes_back(live: World) -> None:
+    live.settings = replace(live.settings, hold_seconds=0.05)
+    result = live.release("v2")
+    assert result["msg"].startswith("ROLLED_BACK: Nobody sealed release 'v2' within 0.05 s, so it was taken back.")
+    assert live.engine.gateway.flag() == "blue"
+
+
+def kill(world: World, name: str, where: str) -> None:
+    """Interrupt a release of ``name`` at a call of the engine's API, or after the switch."""
+    flag = world.engine.gateway.flag()
+    if where == "watch":
+        world.settings = replace(world.settings, watch_seconds=1.0)
+        world.killer = lambda: world.engine.gateway.flag() != flag
+    else:
+        world.broken[where] = Killed()
+    with pytest.raises(Killed):
+        world.release(name, "killed")
+    world.killer = lambda: False
+    world.broken.clear()
+    world.settings = replace(world.settings, watch_seconds=0.0)
+    assert world.engine.store.load_state().run is not None
+
+
+def test_a_run_that_was_killed_before_the_switch_is_taken_back(live: World) -> None:
+    kill(live, "v2", "restart")
+    assert live.slots()["green"] == "v2 running"
+    result = live.release("v1", "next")
+    assert (result["recovered"], result["outcome"], result["changed"]) == ("revert of run killed", "UNCHANGED", True)
+    assert live.slots() == {"blue": "v1 running", "green": "absent"}
+    assert sorted(live.engine.store.load_releases()) == ["v0", "v1"]
+    run = live.engine.store.load_run("killed")
+    assert run is not None
+    assert (run["event"], run["result"]["outcome"], run["result"]["failed"]) == ("end", "FAILED_SAFE", True)
+    assert run["result"]["msg"] == "The run was interrupted; run next ended it (revert)."
+    assert live.told("recover", "recovered") == ["recover revert", "recovered revert"]
+    assert live.clean()
+
+
+def test_a_run_that_was_killed_after_the_switch_is_finished(live: World) -> None:
+    kill(live, "v2", "watch")
+    result = live.release("v2", "next")
+    assert (result["recovered"], result["outcome"]) == ("finish of run killed", "UNCHANGED")
+    assert live.slots() == {"blue": "v1 paused", "green": "v2 running"}
+    state = live.engine.store.load_state()
+    assert state.live is not None
+    assert (state.live["release"], live.engine.store.load_releases()["v2"].sealed is not None) == ("v2", True)
+    run = live.engine.store.load_run("killed")
+    assert run is not None
+    assert (run["result"]["outcome"], run["result"]["failed"]) == ("DEPLOYED", False)
+
+
+def test_a_run_that_cannot_be_finished_is_taken_back(live: World) -> None:
+    kill(live, "v2", "watch")
+    live.stop("shop-green-v2", timeout=1)
+    result = live.release("v1", "next")
+    assert (result["recovered"], result["outcome"]) == ("revert of run killed", "UNCHANGED")
+    assert live.engine.gateway.flag() == "blue"
+    assert live.slots()["blue"] == "v1 running"
+    run = live.engine.store.load_run("killed")
+    assert run is not None
+    assert run["result"]["outcome"] == "ROLLED_BACK"
+
+
+def test_a_run_that_was_killed_while_it_tidied_up_is_tidied_up(live: World) -> None:
+    kill(live, "v2", "pause")
+    assert live.slots() == {"blue": "v1 running", "green": "v2 running"}
+    result = live.release("v2", "next")
+    assert (result["recovered"], result["outcome"]) == ("tidy of run killed", "UNCHANGED")
+    assert live.slots() == {"blue": "v1 paused", "green": "v2 running"}
+
+
+def test_a_held_run_that_was_killed_is_taken_back(live: World) -> None:
+    def report(event: str, result: dict[str, t.Any]) -> None:
+        raise Killed
+
+    held = replace(live.settings, hold_seconds=10.0)
+    live.settings, before = held, live.settings
+    with pytest.raises(Killed):
+        live.release("v2", "killed", report=report)
+    live.settings = before
+    assert live.engine.gateway.flag() == "green"
+    result = live.release("v1", "next")
+    assert (result["recovered"], result["outcome"]) == ("revert of run killed", "UNCHANGED")
+    assert live.engine.gateway.flag() == "blue"
+    assert live.slots()["blue"] == "v1 running"
+
+
+def test_the_first_release_that_was_killed_leaves_nothing(world: World) -> None:
+    kill(world, "v0", "restart")
+    with pytest.raises(DeployError, match="nothing serves"):
+        world.run(Wanted("rollback"), "next")
+    assert world.slots() == {"blue": "absent", "green": "absent"}
+    assert world.engine.store.load_releases() == {}
+    assert world.clean()
+
+
+def test_a_rollback_that_was_killed_keeps_the_standby(live: World) -> None:
+    live.broken["restart"] = Killed()
+    with pytest.raises(Killed):
+        live.run(Wanted("rollback"), "killed")
+    live.broken.clear()
+    assert live.slots()["green"] == "v0 running"
+    result = live.release("v1", "next")
+    assert (result["recovered"], live.slots()) == (
+        "revert of run killed",
+        {"blue": "v1 running", "green": "v0 paused"},
+    )
+    standby = live.engine.store.load_state().standby
+    assert standby is not None
+    assert (standby["release"], standby["mode"]) == ("v0", "paused")
+
+
+def test_after_recovery_the_lock_tells_of_work_again(live: World) -> None:
+    kill(live, "v2", "watch")
+    phases = []
+
+    def answer() -> tuple[int, bytes, dict[str, str]]:
+        phases.append(read_holder(live.engine.store.root).get("phase"))
+        return live.answer()
+
+    live.front.answers["/"] = answer
+    assert live.release("v3", "next")["outcome"] == "DEPLOYED"
+    assert set(phases) == {"work"}
+
+
+def test_a_run_needs_to_know_what_to_release(live: World) -> None:
+    with pytest.raises(ValueError, match="needs a release"):
+        live.run(Wanted("release"), "x")
+    assert live.clean()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "name"),
+    [
+        (Wanted("release", release("v9")), "v9"),
+        (Wanted("rollback"), ""),
+        (Wanted("rollback", release_id="v3"), "v3"),
+    ],
+)
+def test_a_run_tells_what_it_is_about(wanted: Wanted, name: str) -> None:
+    assert wanted.name == name
