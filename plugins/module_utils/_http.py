@@ -129,12 +129,13 @@ class HttpClient:
         if not self._keep_alive:
             fields["Connection"] = "close"
         try:
-            with contextlib.closing(self._connection(place, timeout)) as connection:
-                connection.sock = self._take(place, timeout)
-                if connection.sock is None:
-                    connection.connect()
+            sock = self._take(place, timeout) or self._connect(place, timeout)
+            with contextlib.ExitStack() as cleanup:
+                cleanup.callback(sock.close)
+                connection = self._connection(place, timeout)
+                connection.sock = sock
                 connection.request(method, path, body=data, headers=fields)
-                source = t.cast(socket.socket, _Source(connection.sock, started + timeout))
+                source = t.cast(socket.socket, _Source(sock, started + timeout))
                 with http.client.HTTPResponse(source, method=method) as answer:
                     answer.begin()
                     body = answer.read(MAX_BODY + 1)
@@ -144,12 +145,18 @@ class HttpClient:
                 if left:
                     raise HttpError(f"the connection was closed {left} bytes before the end of the answer")
                 if self._keep_alive and not answer.will_close:
+                    cleanup.pop_all()
                     with self._lock:
-                        self._idle.setdefault(place, []).append(connection.sock)
-                    connection.sock = None
+                        self._idle.setdefault(place, []).append(sock)
         except (OSError, http.client.HTTPException, ValueError) as exc:
             raise HttpError(_reason(exc, timeout)) from exc
-        return HttpResponse(answer.status, answer.headers, body, time.monotonic() - started)
+        told = t.cast("t.Mapping[str, str]", answer.headers)
+        return HttpResponse(answer.status, told, body, time.monotonic() - started)
+
+    def _connect(self, place: tuple[str, str], timeout: float) -> socket.socket:
+        connection = self._connection(place, timeout)
+        connection.connect()
+        return t.cast(socket.socket, connection.sock)
 
     def _take(self, place: tuple[str, str], timeout: float) -> socket.socket | None:
         with self._lock:
