@@ -64,7 +64,8 @@ def artifact(scratch: Path) -> dict[str, t.Any]:
         subprocess.run(workspace, check=True, capture_output=True)
         clone = SHARED / SERVICE
         # the tests build what the checkout has, whatever it was when the clone was made
-        shutil.copytree(EXAMPLE / "src", clone / "src", dirs_exist_ok=True)
+        shutil.rmtree(clone / "src")
+        shutil.copytree(EXAMPLE / "src", clone / "src")
         for name in ("pom.xml", "Dockerfile", "compose.yaml"):
             shutil.copy2(EXAMPLE / name, clone / name)
         options = {"project": str(clone), "name": "aurigraph-v11-standalone", "store": str(SHARED / "artifacts")}
