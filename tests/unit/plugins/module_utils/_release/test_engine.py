@@ -85,7 +85,7 @@ class World(FakeDocker):
         """Answer as the gateway does."""
         return 200, b"", {"X-J4C-Slot": self.engine.gateway.flag()}
 
-    def containers(self, **query: t.Any) -> list[dict[str, t.Any]]:
+    def containers(self, all: bool, filters: dict[str, str]) -> list[dict[str, t.Any]]:  # noqa: A002
         for path in self.started.glob("*.json"):
             section = json.loads(path.read_text("utf-8"))["services"]["shop"]
             name = f"{path.stem}-{section['labels']['io.j4c.release']}"
@@ -93,7 +93,7 @@ class World(FakeDocker):
                 name, self.newborn, labels={**section["labels"], PROJECT: path.stem}, image=section["image"]
             )
             path.unlink()
-        return super().containers(**query)
+        return super().containers(all, filters)
 
     def inspect_container(self, name: str) -> dict[str, t.Any]:
         if self.killer():

@@ -122,10 +122,11 @@ def test_a_waiting_run_gets_the_lock_when_it_is_free(tmp_path: Path, holder: t.A
     waiting = threading.Thread(target=lock.acquire, args=(10,))
     waiting.start()
     until((tmp_path / "lock.request").exists)
-    assert not lock.held
+    held = [lock.held]
     process.kill()
     waiting.join(10)
-    assert lock.held
+    held.append(lock.held)
+    assert held == [False, True]
     assert sorted(os.listdir(tmp_path)) == ["lock"]
     lock.release()
 
