@@ -20,7 +20,7 @@ STDIN = "-"
 # what compose says, and what a person can do about it
 HINTS = (
     (
-        r"is not a docker command|unknown (shorthand )?flag: '?-?p|unknown command",
+        r"is not a docker command|unknown (shorthand )?flag: '?-{0,2}p|unknown command",
         "Install the plugin docker compose 2.20 or newer, or run the role j4c.deploy.engine.",
     ),
     (r"Cannot connect to the Docker daemon", "Start the engine, or run the role j4c.deploy.engine."),
