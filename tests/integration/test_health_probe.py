@@ -11,7 +11,9 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import grpc
 import pytest
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from tests.integration.run_module import ROOT, result_of, run_module, start_module
 from tests.integration.service import CONFIGURATION, Service
@@ -193,15 +195,12 @@ def test_options_that_make_no_sense(tmp_path: Path) -> None:
 @contextlib.contextmanager
 def grpc_server(statuses: dict[str, str] | None) -> t.Iterator[int]:
     """Run a gRPC server with a health service, or without one; return its port."""
-    grpc = pytest.importorskip("grpc")
-    health = pytest.importorskip("grpc_health.v1.health")
-    messages = pytest.importorskip("grpc_health.v1.health_pb2")
     server = grpc.server(ThreadPoolExecutor(2))
     if statuses is not None:
         servicer = health.HealthServicer()
-        pytest.importorskip("grpc_health.v1.health_pb2_grpc").add_HealthServicer_to_server(servicer, server)
+        health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
         for name, status in statuses.items():
-            servicer.set(name, messages.HealthCheckResponse.ServingStatus.Value(status))
+            servicer.set(name, getattr(health_pb2.HealthCheckResponse, status))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:
