@@ -118,6 +118,7 @@ class Workshop:
             capture_output=True,
             text=True,
             timeout=120,
+            check=False,
         )
         assert done.stdout, done.stderr
         result = json.loads(done.stdout)

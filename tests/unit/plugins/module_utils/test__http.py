@@ -88,8 +88,8 @@ def test_a_connection_that_went_stale_is_not_used() -> None:
     with raw(answer) as port, http.HttpClient() as client:
         first = client.get(f"http://127.0.0.1:{port}", 2).text()
         # the server closes after its answer; wait until that has arrived
-        ((idle,),) = client._idle.values()
-        assert idle.recv(1, socket.MSG_PEEK) == b""
+        [idle] = list(client._idle.values())
+        assert idle[0].recv(1, socket.MSG_PEEK) == b""
         assert (first, client.get(f"http://127.0.0.1:{port}", 2).text()) == ("1", "2")
 
 

@@ -21,9 +21,9 @@ BASES = {"jre": "sha256:0"}
 
 
 def recipe(
-    text: str = TEXT, artifact: context.Artifact = ARTIFACT, bases: t.Any = BASES, **change: t.Any
+    text: str = TEXT, artifact: context.Artifact = ARTIFACT, bases: t.Any = None, **change: t.Any
 ) -> recipes.Recipe:
-    return recipes.make_recipe(dataclasses.replace(WANTED, **change), artifact, text, bases)
+    return recipes.make_recipe(dataclasses.replace(WANTED, **change), artifact, text, BASES if bases is None else bases)
 
 
 @pytest.mark.parametrize(
