@@ -187,7 +187,7 @@ class Stack:
         try:
             with open(self._record, encoding="utf-8") as file:
                 return dict(json.load(file))
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, TypeError, ValueError):
             return {}
 
     def _apply(self, steps: t.Sequence[Step], wanted: t.Mapping[str, str], log: StepLog, timeout: float) -> None:
