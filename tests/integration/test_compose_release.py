@@ -290,8 +290,10 @@ def test_a_release_that_waits_is_sealed_or_taken_back(live: World) -> None:
     assert back["outcome"] == "ROLLED_BACK"
     live.assert_good(NEXT)
 
-    waiting = live.release(GOOD, seal_timeout=1)
+    # nobody seals it, as if the controller had died: the next run waits until it has taken itself back
+    waiting = live.release(GOOD, seal_timeout=2)
     assert waiting["outcome"] == "PREPARED"
+    assert live.release(NEXT, seal_timeout=0)["outcome"] == "UNCHANGED"
     live.assert_good(NEXT)
     runs = {item["run"]: item for item in live.info()["runs"]}
     assert runs[waiting["run"]]["outcome"] == "ROLLED_BACK"

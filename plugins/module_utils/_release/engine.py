@@ -20,7 +20,7 @@ from ansible_collections.j4c.deploy.plugins.module_utils._release.context import
 from ansible_collections.j4c.deploy.plugins.module_utils._release.document import slot_document
 from ansible_collections.j4c.deploy.plugins.module_utils._release.gateway import Gateway
 from ansible_collections.j4c.deploy.plugins.module_utils._release.journal import Journal
-from ansible_collections.j4c.deploy.plugins.module_utils._release.lock import Lock
+from ansible_collections.j4c.deploy.plugins.module_utils._release.lock import UNDO_PATIENCE, Lock
 from ansible_collections.j4c.deploy.plugins.module_utils._release.model import Observed, Release, Settings, State
 from ansible_collections.j4c.deploy.plugins.module_utils._release.observe import observe, unique_id
 from ansible_collections.j4c.deploy.plugins.module_utils._release.plan import (
@@ -195,6 +195,7 @@ class Engine:
     def _undo(self, ctx: Context, failed: Step, done: list[Step], exc: Exception) -> _Failure:
         # the way back must not be cut short by whatever ended the way forward
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        ctx.lock.phase("undo", UNDO_PATIENCE)
         ctx.journal.write("failed", failed.name, slot=failed.slot, detail=str(exc))
         evidence: dict[str, t.Any] = {"step": failed.name, "health": ctx.health.result() if ctx.health else None}
         try:

@@ -19,7 +19,10 @@ from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployEr
 from ansible_collections.j4c.deploy.plugins.module_utils._release.store import now
 
 POLL_SECONDS = 0.02
-TIDY_WAIT_SECONDS = 5.0
+CHANGING_HANDS_SECONDS = 0.5
+# how long others wait for a run that is as good as over, whatever they were told
+TIDY_PATIENCE = 5.0
+UNDO_PATIENCE = 60.0
 HOLDER_BYTES = 1024
 
 
@@ -47,7 +50,8 @@ class Lock:
     def acquire(self, timeout: float) -> None:
         """Take the lock.
 
-        :param timeout: seconds to wait for a holder that is still releasing; one that only tidies up is always waited for.
+        :param timeout: seconds to wait for a holder that is still at work. One that waits for its seal, takes itself back or
+            tidies up is waited for as long as it asks for.
         :raises DeployError: somebody else holds it; names run, kind, release and since when.
         """
         handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -60,8 +64,8 @@ class Lock:
                 except BlockingIOError:
                     holder = read_holder(os.path.dirname(self._path))
                     # a holder that tells nothing is just taking or giving back the lock
-                    brief = {"tidy": TIDY_WAIT_SECONDS, None: 0.5}.get(holder.get("phase"), 0.0)
-                    if time.monotonic() - started >= max(timeout, brief):
+                    patience = float(holder.get("patience", CHANGING_HANDS_SECONDS))
+                    if time.monotonic() - started >= max(timeout, patience):
                         raise _busy(holder, timeout) from None
                     with open(self._request, "a", encoding="utf-8"):
                         pass
@@ -79,12 +83,15 @@ class Lock:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._request)
 
-    def phase(self, phase: str) -> None:
-        """Tell what the holder is doing: ``work``, ``prepared`` (waits to be sealed) or ``tidy`` (done but for parking)."""
+    def phase(self, phase: str, patience: float = 0.0) -> None:
+        """Tell what the holder is doing: ``work``, ``prepared`` (waits to be sealed), ``undo`` or ``tidy`` (done but for parking).
+
+        :param patience: seconds that others should wait for it even when they were not told to wait.
+        """
         if self._handle is None:
             return
         self._phase = phase
-        text = json.dumps({**self._holder, "pid": os.getpid(), "phase": phase}).encode()
+        text = json.dumps({**self._holder, "pid": os.getpid(), "phase": phase, "patience": patience}).encode()
         # one write of one length: whoever reads at this moment sees the old text or the new one
         os.pwrite(self._handle, text.ljust(HOLDER_BYTES), 0)
 

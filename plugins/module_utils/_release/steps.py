@@ -26,6 +26,7 @@ from ansible_collections.j4c.deploy.plugins.module_utils._release.context import
 from ansible_collections.j4c.deploy.plugins.module_utils._release.database import Sessions
 from ansible_collections.j4c.deploy.plugins.module_utils._release.document import project, slot_document
 from ansible_collections.j4c.deploy.plugins.module_utils._release.identity import prove_gateway, prove_slot, warm_up
+from ansible_collections.j4c.deploy.plugins.module_utils._release.lock import TIDY_PATIENCE, UNDO_PATIENCE
 from ansible_collections.j4c.deploy.plugins.module_utils._release.plan import Step
 from ansible_collections.j4c.deploy.plugins.module_utils._release.prune import prune_releases
 from ansible_collections.j4c.deploy.plugins.module_utils._release.store import now
@@ -192,7 +193,8 @@ def _hold(ctx: Context, step: Step) -> str:
     """Wait for the word to seal; without it in time the release is taken back."""
     path = ctx.store.path("runs", f"{ctx.run_id}.verdict")
     ctx.save(run={**(ctx.state.run or {}), "prepared": True})
-    ctx.lock.phase("prepared")
+    # when the controller has died, the next run finds it like this until the time is over
+    ctx.lock.phase("prepared", ctx.settings.hold_seconds + UNDO_PATIENCE)
     ctx.report("prepared")
     ctx.wait(lambda: os.path.exists(path), ctx.settings.hold_seconds, 0.02)
     try:
@@ -203,7 +205,7 @@ def _hold(ctx: Context, step: Step) -> str:
             f"Nobody sealed release '{step.release}' within {ctx.settings.hold_seconds:g} s, so it was taken back."
         ) from None
     finally:
-        ctx.lock.phase("work")
+        ctx.lock.phase("work", UNDO_PATIENCE)
     os.unlink(path)
     if verdict == "ROLLBACK":
         raise DeployError(f"Release '{step.release}' was not accepted by its validation. {reason}".strip())
@@ -230,7 +232,7 @@ def _seal(ctx: Context, step: Step) -> str:
         rejected=rejected,
         run={**(ctx.state.run or {}), "sealed": True},
     )
-    ctx.lock.phase("tidy")
+    ctx.lock.phase("tidy", TIDY_PATIENCE)
     ctx.report("sealed")
     return f"'{ctx.release.id}' serves"
 

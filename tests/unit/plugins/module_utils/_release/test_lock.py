@@ -71,6 +71,7 @@ def test_the_holder_is_told_while_it_holds(tmp_path: Path) -> None:
         "since": "",
         "pid": os.getpid(),
         "phase": "work",
+        "patience": 0.0,
     }
     assert told["since"].startswith("20")
     lock.phase("prepared")
@@ -134,7 +135,7 @@ def test_a_waiting_run_gets_the_lock_when_it_is_free(tmp_path: Path, holder: t.A
 def test_a_holder_that_only_tidies_up_is_waited_for_and_told(tmp_path: Path) -> None:
     first, second = lock_of(tmp_path, "r1"), lock_of(tmp_path, "r2")
     first.acquire(0)
-    first.phase("tidy")
+    first.phase("tidy", 5)
     assert not first.wanted()
     waiting = threading.Thread(target=second.acquire, args=(0,))
     waiting.start()
