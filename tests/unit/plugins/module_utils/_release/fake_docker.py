@@ -43,7 +43,8 @@ def conflict(text: str, status: int = 409) -> docker.errors.APIError:
 class FakeDocker:
     """Containers by id; ``calls`` are those that change something, as text.
 
-    ``output`` and ``rc`` are what a process started in a container says; ``broken`` maps the name of a call to its error.
+    ``output`` and ``rc`` are what a process started in a container says, unless ``says`` has answers for the program, one
+    after the other; ``broken`` maps the name of a call to its error.
     """
 
     def __init__(self, *containers: dict[str, t.Any]) -> None:
@@ -52,6 +53,7 @@ class FakeDocker:
         self.known_networks: dict[str, dict[str, t.Any]] = {}
         self.calls: list[str] = []
         self.broken: dict[str, BaseException] = {}
+        self.says: dict[str, list[bytes]] = {}
         self.output = b""
         self.rc = 0
         self.root = "/"
@@ -128,12 +130,13 @@ class FakeDocker:
 
     def exec_create(self, name: str, argv: list[str]) -> dict[str, str]:
         self._call("exec", name, *argv)
-        return {"Id": "exec"}
+        return {"Id": argv[0]}
 
-    def exec_start(self, _exec: str) -> bytes:
-        return self.output
+    def exec_start(self, program: str) -> bytes:
+        answers = self.says.get(program, [self.output])
+        return answers.pop(0) if len(answers) > 1 else answers[0]
 
-    def exec_inspect(self, _exec: str) -> dict[str, int]:
+    def exec_inspect(self, _program: str) -> dict[str, int]:
         return {"ExitCode": self.rc}
 
     def networks(self) -> list[dict[str, t.Any]]:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.j4c.deploy.plugins.module_utils._release import identity
+from ansible_collections.j4c.deploy.plugins.module_utils._release import identity, steps
 from ansible_collections.j4c.deploy.plugins.module_utils._release.engine import Wanted
 from ansible_collections.j4c.deploy.plugins.module_utils._release.lock import read_holder
+from ansible_collections.j4c.deploy.plugins.module_utils._release.model import Database
 
 from tests.unit.plugins.module_utils._release.fake_docker import conflict
 from tests.unit.plugins.module_utils._release.samples import release
@@ -188,6 +189,111 @@ def test_who_follows_may_be_gone_when_the_release_is_sealed(live: World) -> None
     assert "Step 'seal' failed after the release was sealed" in result["warnings"][0]
     assert live.slots() == {"blue": "v1 paused", "green": "v2 running"}
     assert live.engine.gateway.flag() == "green"
+
+
+def test_a_container_that_ends_while_it_is_watched_is_taken_back(live: World) -> None:
+    live.settings = replace(live.settings, watch_seconds=10.0)
+
+    def end() -> bool:
+        if live.engine.gateway.flag() == "green":
+            live.views["shop-green-v2"]["State"].update(Status="exited", Running=False, OOMKilled=True)
+        return False
+
+    live.killer = end
+    result = live.release("v2")
+    assert (result["outcome"], result["evidence"]["step"]) == ("ROLLED_BACK", "watch")
+    assert (
+        "failed its checks while it was watched in slot 'green'. container: the container ran out of" in result["msg"]
+    )
+    assert result["health"]["healthy"] is False
+    assert live.slots() == {"blue": "v1 running", "green": "absent"}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "standby", "left"),
+    [
+        ("blue_green", "paused", "v1 paused"),
+        ("blue_green", "running", "v1 running"),
+        ("blue_green", "stopped", "v1 exited"),
+        ("blue_green", "none", "absent"),
+        ("recreate", "paused", "v1 exited"),
+        ("recreate", "none", "absent"),
+    ],
+)
+def test_how_the_old_release_stands_by(live: World, strategy: str, standby: str, left: str) -> None:
+    live.settings = replace(live.settings, strategy=strategy, standby=standby)
+    result = live.release("v2")
+    assert (result["outcome"], result["warnings"]) == ("DEPLOYED", [])
+    assert live.slots() == {"blue": left, "green": "v2 running"}
+    state = live.engine.store.load_state()
+    mode = None if state.standby is None else state.standby["mode"]
+    assert mode == {"v1 exited": "stopped", "absent": None}.get(left, standby)
+    if left != "absent":
+        assert live.views["shop-blue-v1"]["HostConfig"]["RestartPolicy"]["Name"] == "no"
+
+
+BUSY = b"""\
+  sl  local_address rem_address   st
+   0: 0A001EAC:B1A2 0B001EAC:1F90 01
+"""
+
+
+def test_a_slot_with_open_connections_keeps_running(live: World) -> None:
+    live.says["cat"] = [BUSY]
+    result = live.release("v2")
+    assert result["outcome"] == "DEPLOYED"
+    assert result["warnings"] == ["Slot 'blue' keeps running: 1 connections are open on it. The next run parks it."]
+    assert (live.slots()["blue"], result["standby"]["mode"]) == ("v1 running", "running")
+    live.says["cat"] = [b""]
+    assert steps_of(live.release("v2", "again")) == ["drain ok", "park ok"]
+    assert live.slots()["blue"] == "v1 paused"
+
+
+def test_a_slot_is_drained_until_its_connections_are_closed(live: World) -> None:
+    live.settings = replace(live.settings, drain_timeout=10.0)
+    live.says["cat"] = [BUSY, BUSY, b""]
+    result = live.release("v2")
+    (drained,) = (step for step in result["steps"] if step["name"] == "drain")
+    assert drained["detail"].startswith("1 open connections, ")
+    assert (result["warnings"], live.slots()["blue"]) == ([], "v1 paused")
+
+
+def test_connections_that_do_not_end_are_cut_when_their_slot_is_needed(live: World) -> None:
+    live.views["shop-green-v0"]["State"].update(Status="running")
+    live.says["cat"] = [BUSY.replace(b"0B001EAC", b"0C001EAC")]
+    result = live.release("v2")
+    assert steps_of(result)[:3] == ["store ok", "drain ok", "clear ok"]
+    assert result["warnings"][0] == "1 connections that were still open on slot 'green' were cut."
+    assert live.slots()["green"] == "v2 running"
+
+
+DATABASE = Database("db", "root", "shop")
+
+
+@pytest.mark.parametrize(
+    ("answers", "left", "pauses"),
+    [([b"0", b"3"], "paused", 1), ([b"1", b"1", b"0", b"3"], "paused", 3), ([b"1"], "running", 3)],
+)
+def test_a_slot_is_never_frozen_in_a_transaction(
+    live: World, monkeypatch: pytest.MonkeyPatch, answers: list[bytes], left: str, pauses: int
+) -> None:
+    monkeypatch.setattr(steps, "PARK_TRIES", 3)
+    live.settings = replace(live.settings, database=DATABASE)
+    live.views["shop-blue-v1"]["NetworkSettings"]["Networks"] = {"edge": {"IPAddress": "172.30.0.11"}}
+    live.says["psql"] = answers
+    result = live.release("v2")
+    assert live.slots()["blue"] == f"v1 {left}"
+    assert result["standby"]["mode"] == left
+    assert sum(call.startswith("pause ") for call in live.calls) == pauses
+    assert bool(result["warnings"]) is (left == "running")
+    assert ("pg_terminate_backend" in " ".join(live.calls)) is (left == "paused")
+
+
+def test_what_is_superseded_goes(live: World) -> None:
+    live.settings = replace(live.settings, keep=2)
+    result = live.release("v2")
+    assert (result["steps"][-1]["name"], result["steps"][-1]["detail"]) == ("prune", "removed v0")
+    assert sorted(live.engine.store.load_releases()) == ["v1", "v2"]
 
 
 def test_nothing_is_changed_when_the_start_is_impossible(live: World) -> None:
