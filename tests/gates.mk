@@ -49,9 +49,7 @@ lint-yaml: tree
 
 .PHONY: lint-shell
 lint-shell: tree
-	@cd '$(TREE)/$(NAMES)' && PATH="$(ROOT)/$(BIN):$$PATH"; \
-	if command -v shellcheck > /dev/null; then find . -name '*.sh' -exec shellcheck {} +; \
-	else echo 'lint-shell: no shellcheck here, skipped' >&2; fi
+	@$(IN_TREE) find . -name '*.sh' -exec shellcheck {} +
 
 .PHONY: lint-ansible
 lint-ansible: tree

@@ -126,11 +126,9 @@ class World:
         for volume in self.api.volumes()["Volumes"] or []:
             if volume["Name"].startswith(f"{self.name}-"):
                 self.api.remove_volume(volume["Name"], force=True)
-        for image in self._images.values():
-            with_id = self.api.images(image.partition(":")[0], quiet=True)
-            for image_id in with_id:
-                self.api.remove_image(image_id, force=True)
-            break
+        for image in self.api.images(self.name):
+            for tag in image["RepoTags"]:
+                self.api.remove_image(tag)
 
     def image(self, commit: str) -> str:
         """Return the name of an image of the example that says it is built from ``commit``."""
@@ -141,6 +139,8 @@ class World:
                 "commit": {"id": commit, "short": commit[:7], "time": "2026-01-31T12:00:00+00:00"},
                 "artifact": artifact(self.scratch),
                 "dockerfile": str(EXAMPLE / "Dockerfile"),
+                # the image must be nobody else's, or removing it here takes it from another test
+                "labels": {"org.example.world": self.name},
             }
             built = run_module("container_image", self.scratch, options)
             assert not built.get("failed"), built
