@@ -80,7 +80,7 @@ class FakeDocker:
                 "ImageID": item["Image"],
             }
             for item in self.views.values()
-            if item["Config"]["Labels"].get(key) == value
+            if item["Config"]["Labels"].get(key) == value and (all or item["State"]["Running"])
         ]
 
     def inspect_container(self, name: str) -> dict[str, t.Any]:

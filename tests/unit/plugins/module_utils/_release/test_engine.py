@@ -89,6 +89,21 @@ def test_a_rollback_wakes_the_standby_and_rejects_what_served(live: World) -> No
     assert live.engine.store.load_state().rejected == {}
 
 
+def test_a_rollback_may_go_further_back(live: World) -> None:
+    assert live.release("v2")["outcome"] == "DEPLOYED"
+    result = live.run(Wanted("rollback", release_id="v0"), "back")
+    assert (result["outcome"], result["live"]["release"], result["slot"]) == ("ROLLED_BACK", "v0", "blue")
+    assert result["diff"] == {
+        "before": "live: v2 in green\nstandby: v1 in blue\n",
+        "after": "live: v0 in blue\nstandby: v2 in green\n",
+    }
+
+
+def test_a_standby_is_woken_without_what_only_a_start_needs(live: World) -> None:
+    live.known_networks.clear()
+    assert live.run(Wanted("rollback"), "back")["outcome"] == "ROLLED_BACK"
+
+
 def test_a_new_container_that_ends_is_removed_and_nobody_saw_it(live: World) -> None:
     live.newborn = "exited"
     result = live.release("v2")
@@ -433,7 +448,7 @@ def test_the_first_release_that_was_killed_leaves_nothing(world: World) -> None:
     with pytest.raises(DeployError, match="nothing serves"):
         world.run(Wanted("rollback"), "next")
     assert world.slots() == {"blue": "absent", "green": "absent"}
-    assert world.engine.store.load_releases() == {}
+    assert (world.engine.gateway.flag(), world.engine.store.load_releases()) == ("blue", {})
     assert world.clean()
 
 
@@ -448,9 +463,37 @@ def test_a_rollback_that_was_killed_keeps_the_standby(live: World) -> None:
         "revert of run killed",
         {"blue": "v1 running", "green": "v0 paused"},
     )
+    run = live.engine.store.load_run("killed")
+    assert run is not None
+    assert (run["result"]["outcome"], run["result"]["failed"]) == ("FAILED_SAFE", True)
     standby = live.engine.store.load_state().standby
     assert standby is not None
     assert (standby["release"], standby["mode"]) == ("v0", "paused")
+
+
+def test_a_rollback_that_was_killed_while_it_tidied_up_is_a_rollback(live: World) -> None:
+    live.broken["pause"] = Killed()
+    with pytest.raises(Killed):
+        live.run(Wanted("rollback", reason="slow"), "killed")
+    live.broken.clear()
+    assert live.release("v0", "next")["recovered"] == "tidy of run killed"
+    run = live.engine.store.load_run("killed")
+    assert run is not None
+    assert (run["result"]["outcome"], run["result"]["failed"]) == ("ROLLED_BACK", False)
+    assert live.slots() == {"blue": "v1 paused", "green": "v0 running"}
+
+
+def test_a_standby_that_was_not_yet_cleared_stays(live: World) -> None:
+    kill(live, "v2", "remove")
+    assert live.release("v1", "next")["recovered"] == "revert of run killed"
+    assert live.slots() == {"blue": "v1 running", "green": "v0 paused"}
+
+
+def test_the_first_release_has_nothing_to_tidy_up(world: World) -> None:
+    kill(world, "v0", "watch")
+    assert world.release("v0", "next")["recovered"] == "finish of run killed"
+    assert world.slots() == {"blue": "absent", "green": "v0 running"}
+    assert not {"done drain", "done park"} & set(world.told("done"))
 
 
 def test_after_recovery_the_lock_tells_of_work_again(live: World) -> None:

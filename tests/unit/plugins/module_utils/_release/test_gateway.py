@@ -11,6 +11,8 @@ import pytest
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.j4c.deploy.plugins.module_utils._release.gateway import Gateway, count_established
 
+from tests.unit.plugins.module_utils._release.fake_docker import FakeDocker, container
+
 
 def made(directory: Path, *names: str) -> Gateway:
     for name in names:
@@ -139,6 +141,19 @@ TABLE = """\
 )
 def test_connections_are_counted_by_address_port_and_state(address: str, port: int, expected: int) -> None:
     assert count_established(TABLE, address, port) == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "pid", "expected"), [("running", 0, 2), ("exited", 0, 0), (None, 0, 0), ("running", os.getpid(), 0)]
+)
+def test_connections_are_read_from_the_gateways_namespace(status: str | None, pid: int, expected: int) -> None:
+    api = FakeDocker(*([container("gateway", status)] if status else []))
+    if status:
+        api.views["gateway"]["State"]["Pid"] = pid
+    api.output = TABLE.encode()
+    # without a process whose table can be read here, one is started in the container
+    assert Gateway("/none", "gateway").open_connections(api, "172.30.0.11", 9003) == expected
+    assert api.calls == (["exec gateway cat /proc/net/tcp"] if expected else [])
 
 
 def test_real_connections_of_this_machine_are_counted() -> None:

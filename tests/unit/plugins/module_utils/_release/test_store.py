@@ -151,6 +151,13 @@ def test_a_service_that_was_never_released_is_empty(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+def test_directories_are_made_once_and_for_the_owner_only(store: Store) -> None:
+    store.save_release(V1)
+    store.prepare()
+    assert store.load_releases() == {"v1": V1}
+    assert {mode(store.path(name)) for name in ("releases", "runs", "slots")} == {0o700}
+
+
 def test_a_state_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "shop").touch()
     with pytest.raises(DeployError, match=r"shop' cannot be written: File exists\.") as caught:
