@@ -144,12 +144,13 @@ def test_connections_are_counted_by_address_port_and_state(address: str, port: i
 
 
 @pytest.mark.parametrize(
-    ("status", "pid", "expected"), [("running", 0, 2), ("exited", 0, 0), (None, 0, 0), ("running", os.getpid(), 0)]
+    ("status", "here", "expected"),
+    [("running", False, 2), ("exited", False, 0), (None, False, 0), ("running", True, 0)],
 )
-def test_connections_are_read_from_the_gateways_namespace(status: str | None, pid: int, expected: int) -> None:
+def test_connections_are_read_from_the_gateways_namespace(status: str | None, here: bool, expected: int) -> None:
     api = FakeDocker(*([container("gateway", status)] if status else []))
     if status:
-        api.views["gateway"]["State"]["Pid"] = pid
+        api.views["gateway"]["State"]["Pid"] = os.getpid() if here else 0
     api.output = TABLE.encode()
     # without a process whose table can be read here, one is started in the container
     assert Gateway("/none", "gateway").open_connections(api, "172.30.0.11", 9003) == expected
