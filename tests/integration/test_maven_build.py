@@ -19,7 +19,7 @@ import pytest
 
 from tests.integration.run_module import ROOT, result_of, run_module, start_module
 
-EXAMPLE = ROOT / "examples/aurigraph-v11"
+EXAMPLE = ROOT / ".work/demo/aurigraph-v11"
 POM = """\
 <project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>

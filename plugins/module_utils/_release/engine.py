@@ -121,6 +121,7 @@ class Engine:
         lock = Lock(self.store.root, {"run": run_id, "kind": wanted.kind, "release": wanted.name})
         lock.acquire(self._settings.lock_timeout)
         try:
+            self.store.sweep()
             journal = Journal(self.store.path("journal.jsonl"), run_id)
             recovered = self._recover(lock, journal, run_id)
             # ending an interrupted run may have told that only tidying up is left

@@ -8,7 +8,9 @@ This module util is PRIVATE to the collection. It may change at any time.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import glob
 import json
 import os
 import shutil
@@ -58,6 +60,13 @@ class Store:
                 f"The state directory '{self.root}' cannot be written: {exc.strerror}.",
                 hint="Give state_dir a place that the remote user may write to, or use become.",
             ) from exc
+
+    def sweep(self) -> None:
+        """Remove temporary files and words to other runs that a killed run left; only the holder of the lock may."""
+        for pattern in (".*.tmp", "*/.*.tmp", "releases/*/.*.tmp", "runs/*.verdict"):
+            for path in glob.glob(os.path.join(glob.escape(self.root), pattern)):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
 
     def load_state(self) -> State:
         """Read state.json; a missing file is an empty state.

@@ -163,3 +163,15 @@ def test_a_state_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     with pytest.raises(DeployError, match=r"shop' cannot be written: File exists\.") as caught:
         Store(str(tmp_path), "shop").prepare()
     assert "state_dir" in (caught.value.hint or "")
+
+
+def test_what_a_killed_run_left_is_swept(tmp_path: Path) -> None:
+    store = Store(str(tmp_path), "shop")
+    store.prepare()
+    os.makedirs(store.path("releases", "v1"))
+    left = [store.path(".state.json.x.tmp"), store.path("runs", ".r.tmp"), store.path("releases", "v1", ".m.tmp")]
+    for path in [*left, store.path("state.json")]:
+        Path(path).touch()
+    store.sweep()
+    assert [path for path in left if os.path.exists(path)] == []
+    assert os.path.exists(store.path("state.json"))
