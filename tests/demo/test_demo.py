@@ -17,7 +17,7 @@ from tests.integration.world import playbook
 
 PROJECT = Path(__file__).resolve().parents[2]
 
-pytestmark = pytest.mark.xdist_group("demo")
+pytestmark = pytest.mark.alone
 
 
 def serving() -> dict[str, object]:

@@ -10,7 +10,7 @@ import pytest
 from tests.integration.run_module import run_module
 from tests.integration.world import GOOD, NEXT, World
 
-pytestmark = pytest.mark.xdist_group("load")
+pytestmark = pytest.mark.xdist_group("info")
 
 
 def test_before_the_first_release_there_is_nothing(world: World) -> None:

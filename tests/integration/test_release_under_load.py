@@ -11,7 +11,7 @@ from tests.integration.world import GOOD, World
 from tests.load.process import Load
 from tests.load.verify import missing_keys
 
-pytestmark = pytest.mark.xdist_group("load")
+pytestmark = pytest.mark.alone
 
 CYCLES = 10
 

@@ -10,7 +10,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ import docker
 import requests
 import yaml
 
+from tests.integration import claims
 from tests.integration.run_module import ROOT, result_of, run_module, start_module
 
 EXAMPLE = ROOT / "examples/aurigraph-v11"
@@ -29,13 +29,6 @@ SERVICE = "aurigraph-v11"
 DEFAULTS = yaml.safe_load((ROOT / "roles/j4c/defaults/main.yml").read_text(encoding="utf-8"))
 GOOD = "a" * 40
 NEXT = "b" * 40
-
-
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def playbook(path: Path | str, *args: str, env: t.Mapping[str, str] | None = None, check: bool = True) -> str:
@@ -83,10 +76,10 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.name = f"it-{secrets.token_hex(3)}"
-        number = secrets.randbelow(200) + 20
-        self.net = f"10.213.{number}"
-        self.port = free_port()
-        self.slot_ports = {"blue": free_port(), "green": free_port()}
+        self.net = claims.network()
+        self.port = claims.port()
+        self.slot_ports = {"blue": claims.port(), "green": claims.port()}
+        self.prometheus_port = claims.port()
         self.state_dir = folder / "state"
         self.root = self.state_dir / self.name
         self.api = docker.from_env().api
@@ -105,7 +98,7 @@ class World:
             "j4c_edge_subnet": f"{self.net}.0/24",
             "j4c_edge_range": f"{self.net}.128/25",
             "j4c_edge_addresses": {"gateway": f"{self.net}.2", "blue": f"{self.net}.11", "green": f"{self.net}.12"},
-            "j4c_prometheus_port": free_port(),
+            "j4c_prometheus_port": self.prometheus_port,
             "j4c_grafana": False,
         }
 
