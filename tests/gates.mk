@@ -81,5 +81,5 @@ build-check: tree ## Build the collection, install it, and look at it from there
 
 .PHONY: integration
 integration: setup ## Run the tests against real parts: modules, roles, Molecule scenarios, demo
-	@$(BIN)/pytest -n 2 --dist loadgroup -m 'not alone' tests --ignore tests/unit
+	@$(BIN)/pytest -n 2 --dist loadgroup --reruns 1 -m 'not alone' tests --ignore tests/unit
 	@$(BIN)/pytest -m alone tests --ignore tests/unit

@@ -250,6 +250,24 @@ class World:
                     assert time.monotonic() < deadline, "a run does not end"
                     time.sleep(0.05)
 
+    def journal_size(self) -> int:
+        """Return the bytes that the journal has now."""
+        path = self.root / "journal.jsonl"
+        return path.stat().st_size if path.exists() else 0
+
+    def wait_for_step(self, step: str, event: str = "intent", *, since: int, timeout: float = 60.0) -> int:
+        """Wait until the journal has an event of a step after its first ``since`` bytes; return the engine's process."""
+        path = self.root / "journal.jsonl"
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            with open(path, encoding="utf-8") as file:
+                file.seek(since)
+                for line in file:
+                    if line.endswith("\n") and (json.loads(line)["step"], json.loads(line)["event"]) == (step, event):
+                        return int(json.loads((self.root / "lock").read_text(encoding="utf-8"))["pid"])
+            time.sleep(0.005)
+        raise AssertionError(f"step {step} was not reached in {timeout:g} s")
+
     def assert_good(self, commit: str, standby: str | None = None) -> None:
         """Check that exactly one slot is live, everything agrees on it, and nothing is left lying about.
 
