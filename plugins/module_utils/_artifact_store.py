@@ -9,7 +9,6 @@ This module util is PRIVATE to the collection. It may change at any time.
 from __future__ import annotations
 
 import contextlib
-import datetime
 import fcntl
 import hashlib
 import json
@@ -23,25 +22,31 @@ import zipfile
 import zlib
 
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.j4c.deploy.plugins.module_utils._events import now
 from ansible_collections.j4c.deploy.plugins.module_utils._files import (
     sha256_file,
     sync_directory,
     write_atomic,
     write_json,
 )
+from ansible_collections.j4c.deploy.plugins.module_utils._maven_failures import BUSY
+from ansible_collections.j4c.deploy.plugins.module_utils._process_tree import marked
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
 LOG = "build.log"
 LATEST = "latest"
+# one commit a line: the artifact is what each of them builds
+COMMITS = "commits"
+# what a build leaves in the environment of all that it starts
+MARK = "J4C_BUILD"
+SHORTEST_NAME = 7
+DAY_SECONDS = 86400.0
 # what was not finished when a build was killed
 PARTIAL, REPLACED = ".partial", ".replaced"
 POLL_SECONDS = 0.1
+TELL_SECONDS = 4.0
 SHOWN = 5
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def copy_file(source: str, target: str) -> dict[str, t.Any]:
@@ -107,6 +112,13 @@ def class_path(jar: str) -> list[str]:
     return [urllib.parse.unquote(entry) for entry in found.split() if ":" not in entry and not entry.startswith("/")]
 
 
+def _unlock(file: t.TextIO) -> None:
+    file.seek(0)
+    file.truncate()
+    # a process that inherited the descriptor and outlived the build must not keep it
+    fcntl.flock(file, fcntl.LOCK_UN)
+
+
 class ArtifactStore:
     """The artifacts of one name.
 
@@ -132,48 +144,78 @@ class ArtifactStore:
             if not os.access(self._root, os.W_OK):
                 raise PermissionError(13, "Permission denied")
         except OSError as exc:
-            raise DeployError(
-                f"Option store is '{os.path.dirname(self._root)}': '{self._root}' cannot be written: {exc.strerror}.",
-                hint="Give store (j4c_artifact_store) a place that the builder's user may write to.",
-            ) from exc
+            raise self._unwritable(exc) from exc
 
     @contextlib.contextmanager
-    def lock(self, timeout: float) -> t.Iterator[int]:
-        """Hold the store against a second build; yields the lock's file descriptor.
+    def lock(
+        self, timeout: float, project: str = "", waiting: t.Callable[[str], None] = lambda who: None
+    ) -> t.Iterator[list[int]]:
+        """Hold the store, and the project, against a second build; yields the descriptors of the locks.
 
-        A process that inherits the descriptor keeps the lock when this one is killed.
+        A process that inherits them keeps the locks when this one is killed.
 
-        :param timeout: seconds to wait.
-        :raises DeployError: somebody else still holds it; names the process and since when.
+        :param timeout: seconds to wait for both.
+        :param project: directory of the project; builds into other stores write to its ``target`` as well.
+        :param waiting: called with who holds it, every ``TELL_SECONDS`` while it is waited for.
+        :raises DeployError: somebody else still holds one; names the process and since when.
         """
         deadline = time.monotonic() + timeout
-        with open(self.path("lock"), "a+", encoding="utf-8") as file:
-            while True:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() >= deadline:
-                        raise DeployError(
-                            f"Another build of '{self._name}' is running: {self.holder() or 'by an unknown process'}.",
-                            hint="Wait until it has ended, or give this one more time (timeout, j4c_build_timeout).",
-                        ) from None
-                    time.sleep(POLL_SECONDS)
+        with contextlib.ExitStack() as stack:
+            file = stack.enter_context(open(self.path("lock"), "a+", encoding="utf-8"))
+            self._wait(file.fileno(), deadline, timeout, waiting)
+            handles = [file.fileno()]
+            stack.callback(_unlock, file)
+            if project:
+                handles.append(os.open(project, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+                stack.callback(os.close, handles[1])
+                # some network file systems cannot lock a directory
+                with contextlib.suppress(OSError):
+                    self._wait(handles[1], deadline, timeout, waiting)
+                # a process that inherited the descriptor and outlived the build must not keep it
+                stack.callback(fcntl.flock, handles[1], fcntl.LOCK_UN)
             file.seek(0)
             file.truncate()
-            file.write(f"process {os.getpid()} of user {os.getuid()} since {_now()}")
+            file.write(f"process {os.getpid()} of user {os.getuid()} since {now()}")
             file.flush()
+            self._tidy()
+            yield handles
+
+    def _wait(self, handle: int, deadline: float, timeout: float, waiting: t.Callable[[str], None]) -> None:
+        told = 0.0
+        while True:
             try:
-                self._tidy()
-                yield file.fileno()
-            finally:
-                file.seek(0)
-                file.truncate()
-                # a process that inherited the descriptor and outlived the build must not keep it
-                fcntl.flock(file, fcntl.LOCK_UN)
+                return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise DeployError(
+                        f"Another build of '{self._name}' is running: {self._who()}. It was waited for {timeout:g} s.",
+                        hint=" ".join(BUSY.remedies),
+                        failure=BUSY.result(),
+                    ) from None
+                if time.monotonic() - told > TELL_SECONDS:
+                    told = time.monotonic()
+                    waiting(self._who())
+                time.sleep(POLL_SECONDS)
+
+    @property
+    def mark(self) -> str:
+        """Return the value of the variable ``MARK`` for what a build of this artifact starts."""
+        return f"{os.path.abspath(self._root)}:{os.getpid()}"
+
+    def _who(self) -> str:
+        """Return who holds the lock, as far as it is known."""
+        told = self.holder()
+        holder = next((int(word) for word in told.split() if word.isdigit()), 0)
+        if told and os.path.exists(f"/proc/{holder}"):
+            return told
+        orphans = marked(MARK, f"{os.path.abspath(self._root)}:")
+        if orphans:
+            killed = f"{told}, which was killed; " if told else ""
+            return f"{killed}what it started goes on (process {', '.join(map(str, orphans))})"
+        return told or "one of the same project into another store"
 
     def holder(self) -> str:
-        """Return who holds the lock, ``""`` when nobody does."""
+        """Return who holds the store's lock, ``""`` when nobody does."""
         try:
             with open(self.path("lock"), encoding="utf-8") as file:
                 return file.read().strip()
@@ -254,7 +296,7 @@ class ArtifactStore:
                 "schema": SCHEMA,
                 "name": self._name,
                 "fingerprint": fingerprint,
-                "created": _now(),
+                "created": now(),
                 "sha256": digest_of(listed),
                 "files": listed,
                 **facts,
@@ -293,27 +335,65 @@ class ArtifactStore:
                     hint="Look at the build's log, and build again.",
                 )
 
-    def select(self, fingerprint: str) -> None:
-        """Make an artifact the latest one."""
+    def select(self, fingerprint: str, commit: str = "") -> None:
+        """Make an artifact the latest one, and remember a commit that it is built from.
+
+        :raises DeployError: the store cannot be written.
+        """
         current = self.latest()
-        if current is None or current["fingerprint"] != fingerprint:
-            write_atomic(self.path(LATEST), fingerprint + "\n", 0o644)
+        try:
+            if current is None or current["fingerprint"] != fingerprint:
+                write_atomic(self.path(LATEST), fingerprint + "\n", 0o644)
+            known = self.commits(fingerprint)
+            if commit and commit not in known:
+                write_atomic(self.path(fingerprint, COMMITS), "".join(f"{item}\n" for item in [*known, commit]), 0o644)
+        except OSError as exc:
+            raise self._unwritable(exc) from exc
 
-    def prune(self, keep: int, protect: t.Collection[str]) -> list[str]:
-        """Remove all but the newest ``keep`` artifacts; the latest and those in ``protect`` stay.
+    def commits(self, fingerprint: str) -> list[str]:
+        """Return the commits that an artifact is known to be built from."""
+        try:
+            with open(self.path(fingerprint, COMMITS), encoding="ascii") as file:
+                return file.read().split()
+        except (OSError, ValueError):
+            return []
 
+    def prune(self, keep: int, released: t.Collection[str], days: float = 0.0) -> list[str]:
+        """Remove all but the newest ``keep`` artifacts, and those that are older than ``days`` (0: of any age).
+
+        The latest stays, and so do the released ones.
+
+        :param released: fingerprints or commits, or at least their first 7 digits.
         :returns: the fingerprints of those that were removed.
+        :raises DeployError: the store cannot be written.
         """
         found = [(self._age(name), name) for name in os.listdir(self._root) if self.load(name) is not None]
         newest = [name for _age, name in sorted(found, reverse=True)]
+        oldest = time.time() - days * DAY_SECONDS if days else 0.0
+        young = {name for age, name in found if age >= oldest * 1e9}
         latest = self.latest()
-        spared = {*newest[:keep], *protect, *([latest["fingerprint"]] if latest else [])}
-        removed = [name for name in newest if name not in spared]
-        for name in removed:
-            # first the name goes, so that no half of it is ever taken for an artifact
-            os.rename(self.path(name), self.path(name + PARTIAL))
+        spared = {name for name in newest[:keep] if name in young} | {latest["fingerprint"] if latest else ""}
+        wanted = tuple(item for item in released if len(item) >= SHORTEST_NAME)
+        removed = []
+        for name in newest:
+            known = (name, *self.commits(name))
+            if name in spared or name in released or any(item.startswith(wanted) for item in known if wanted):
+                continue
+            try:
+                # first the name goes, so that no half of it is ever taken for an artifact
+                os.rename(self.path(name), self.path(name + PARTIAL))
+            except OSError as exc:
+                raise self._unwritable(exc) from exc
             shutil.rmtree(self.path(name + PARTIAL), ignore_errors=True)
+            removed.append(name)
         return removed
+
+    def _unwritable(self, exc: OSError) -> DeployError:
+        return DeployError(
+            f"Option store is '{os.path.dirname(self._root)}': '{exc.filename or self._root}' cannot be written: "
+            f"{exc.strerror}.",
+            hint="Give store (j4c_artifact_store) a place that the builder's user may write to.",
+        )
 
     def _age(self, fingerprint: str) -> int:
         return os.stat(self.path(fingerprint, MANIFEST)).st_mtime_ns

@@ -20,7 +20,7 @@ from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployEr
 from ansible_collections.j4c.deploy.plugins.module_utils._files import sha256_file
 from ansible_collections.j4c.deploy.plugins.module_utils._run import Runner
 
-VERSION = "3"
+VERSION = "4"
 # read by people or by Docker, not by Maven
 NO_INPUT = (
     "*.adoc",
@@ -134,6 +134,8 @@ def groups(
     settings: t.Sequence[str] = USER_SETTINGS,
     modules: t.Sequence[str] = (),
     words: t.Collection[str] = (),
+    extra: t.Sequence[str] = (),
+    outputs: t.Sequence[str] = (),
 ) -> dict[str, str]:
     """Return a hash for each group of inputs, so that a difference can be named.
 
@@ -142,12 +144,14 @@ def groups(
     :param options: goals, profile and properties.
     :param environment: variables of the build.
     :param named: names of variables that the pom reads.
-    :param settings: the user's files that Maven reads; missing ones are fine.
+    :param settings: the files beside the project that Maven reads; missing ones are fine.
     :param modules: directories of the project's modules.
     :param words: words of the poms.
-    :raises DeployError: a file cannot be read.
+    :param extra: further files and directories that decide, relative to the project.
+    :param outputs: directories that the build writes to.
+    :raises DeployError: a file cannot be read, or one of ``extra`` is not there.
     """
-    files = {path for path in all_files(runner, project, modules) if is_input(path, words)}
+    files = {path for path in all_files(runner, project, modules, outputs) if is_input(path, words)}
     pom_files = {path for path in files if os.path.basename(path) == "pom.xml"}
     wrapper = set(_walk(project, ".mvn")) | ({"mvnw"} if os.path.isfile(os.path.join(project, "mvnw")) else set())
     present = [path for path in map(os.path.expanduser, settings) if os.path.isfile(path)]
@@ -159,12 +163,32 @@ def groups(
         "jdk": hash_text(jdk),
         "options": hash_text(VERSION, *options),
         "environment": hash_text(*chosen_environment(environment, named)),
+        **({"extra": _hash_extra(project, extra)} if extra else {}),
     }
 
 
-def all_files(runner: Runner, project: str, modules: t.Sequence[str], ignored: bool = True) -> set[str]:
+def _hash_extra(project: str, paths: t.Sequence[str]) -> str:
+    files: set[str] = set()
+    for path in paths:
+        full = os.path.join(project, path)
+        if os.path.isdir(full):
+            files.update(item for item in _walk(project, path) if os.path.isfile(os.path.join(project, item)))
+        elif os.path.isfile(full):
+            files.add(path)
+        else:
+            raise DeployError(
+                f"Option inputs names '{path}': there is no '{full}'.",
+                hint="Name files and directories relative to the project in inputs (j4c_build_inputs).",
+            )
+    return hash_files(project, files)
+
+
+def all_files(
+    runner: Runner, project: str, modules: t.Sequence[str], outputs: t.Sequence[str], ignored: bool = True
+) -> set[str]:
     """Return the paths, relative to the project, of its files and of those of modules beside it.
 
+    :param outputs: directories that the build writes to; what is in them is no source, whatever they are called.
     :param ignored: with those that Maven reads though git ignores them.
     """
     inside: list[str] = []
@@ -177,15 +201,16 @@ def all_files(runner: Runner, project: str, modules: t.Sequence[str], ignored: b
     for module in outside:
         listed = project_files(runner, os.path.join(project, module), ALWAYS if ignored else ())
         found.update(os.path.join(module, path) for path in listed)
-    return found
+    made = tuple(os.path.relpath(output, project) + os.sep for output in outputs)
+    return {path for path in found if not path.startswith(made)} if made else found
 
 
-def tree_hash(runner: Runner, project: str, modules: t.Sequence[str] = ()) -> str:
+def tree_hash(runner: Runner, project: str, modules: t.Sequence[str] = (), outputs: t.Sequence[str] = ()) -> str:
     """Return a hash of the files that a build must not change: those that git does not ignore.
 
     :raises DeployError: a file cannot be read.
     """
-    return hash_files(project, all_files(runner, project, modules, ignored=False))
+    return hash_files(project, all_files(runner, project, modules, outputs, ignored=False))
 
 
 def fingerprint(parts: t.Mapping[str, str]) -> str:

@@ -9,24 +9,45 @@ This module util is PRIVATE to the collection. It may change at any time.
 from __future__ import annotations
 
 import fnmatch
+import glob
 import os
 import posixpath
+import shutil
 import typing as t
 
 from ansible_collections.j4c.deploy.plugins.module_utils._artifact_store import class_path
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.j4c.deploy.plugins.module_utils._maven_failures import BY_CODE
 
 
-def find_output(project: str, main: str, *, remove: bool = False) -> tuple[str, t.Mapping[str, str]]:
-    """Return the main file's path in the artifact, and where each file of the artifact is now.
+def clear(project: str, outputs: t.Iterable[str], main: str) -> None:
+    """Empty the directories that a build writes to, and take the main file away.
 
-    A main file directly in ``target`` comes with what its manifest's ``Class-Path`` names. One in a directory of its
-    own, such as ``quarkus-app``, comes with all of that directory.
+    Maven leaves there what has no source any more, and would package it; and an old main file must never be taken for
+    the result of a build that did not make one.
 
-    :param main: path in the project; its last part may have a ``*``.
-    :param remove: take the main file away instead, so that an old one is never taken for the result of a build that
-        did not make one.
-    :raises DeployError: it leads out of the project, or the build left no such file, an empty one or several.
+    :param outputs: the directories; those that do not exist are fine.
+    :raises DeployError: something cannot be removed.
+    """
+    old = [item.path for output in outputs if os.path.isdir(output) for item in os.scandir(output)]
+    for path in (*old, *glob.glob(os.path.join(glob.escape(project), main))):
+        try:
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path)
+            elif os.path.lexists(path):
+                os.unlink(path)
+        except OSError as exc:
+            raise DeployError(
+                f"'{exc.filename or path}' of an earlier build cannot be removed: {exc.strerror}.",
+                hint=" ".join(BY_CODE["permission"].remedies),
+                failure=BY_CODE["permission"].result(),
+            ) from exc
+
+
+def check_main(main: str) -> str:
+    """Return option main as a normal path.
+
+    :raises DeployError: it leads out of the project.
     """
     place = posixpath.normpath(main)
     if posixpath.isabs(place) or place.startswith("..") or place == ".":
@@ -34,14 +55,23 @@ def find_output(project: str, main: str, *, remove: bool = False) -> tuple[str, 
             f"Option main is '{main}': it must be a file below the project.",
             hint="Set main (j4c_build_main) to a path such as target/app.jar.",
         )
+    return place
+
+
+def find_output(project: str, main: str) -> tuple[str, t.Mapping[str, str]]:
+    """Return the main file's path in the artifact, and where each file of the artifact is now.
+
+    A main file directly in ``target`` comes with what its manifest's ``Class-Path`` names. One in a directory of its
+    own, such as ``quarkus-app``, comes with all of that directory.
+
+    :param main: path in the project; its last part may have a ``*``.
+    :raises DeployError: it leads out of the project, or the build left no such file, an empty one or several.
+    """
+    place = check_main(main)
     home, pattern = posixpath.split(place)
     base = os.path.join(project, home)
     names = sorted(os.listdir(base)) if os.path.isdir(base) else []
     found = [name for name in names if fnmatch.fnmatchcase(name, pattern) and os.path.isfile(os.path.join(base, name))]
-    if remove:
-        for name in found:
-            _remove(os.path.join(base, name))
-        return "", {}
     if len(found) > 1:
         raise DeployError(
             f"Maven made several files '{place}': {', '.join(found)}.",
@@ -61,20 +91,6 @@ def find_output(project: str, main: str, *, remove: bool = False) -> tuple[str, 
             full = os.path.join(below, name)
             files[posixpath.join(folder, os.path.relpath(full, base))] = full
     return posixpath.join(folder, found[0]), files
-
-
-def _remove(path: str) -> None:
-    try:
-        os.unlink(path)
-    except OSError as exc:
-        remedy = (
-            f"Give '{os.path.dirname(path)}' to the builder's user; a build in a container may have left it to root."
-        )
-        raise DeployError(
-            f"'{path}' of an earlier build cannot be removed: {exc.strerror}.",
-            hint=remedy,
-            failure={"code": "permission", "evidence": [], "remedy": remedy, "retry": False},
-        ) from exc
 
 
 def _with_class_path(base: str, name: str) -> dict[str, str]:

@@ -18,6 +18,7 @@ from xml.etree import ElementTree
 
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.j4c.deploy.plugins.module_utils._fingerprint import EVERYTHING
+from ansible_collections.j4c.deploy.plugins.module_utils._maven_failures import BY_CODE
 
 NAMESPACE = re.compile(r"^\{[^}]*\}")
 WORD = re.compile(r"[^\s/\\*?,;:<>\"'(){}$]+")
@@ -29,6 +30,14 @@ WRAPPER_HINT = (
     "Make it once with 'mvn org.apache.maven.plugins:maven-wrapper-plugin:3.3.4:wrapper "
     "-Dmaven=3.9.16 -Dtype=only-script'."
 )
+# -Dname=value, as one argument or in a line of .mvn/maven.config
+DEFINITION = re.compile(r"(?:^|(?<=\s))(?:-D|--define[= \n])\s*([\w.-]+)=(\S*)")
+# options that name a file which Maven reads
+FILE_OPTION = re.compile(
+    r"(?:^|(?<=\s))(?:-s|-gs|-t|-gt|--settings|--global-settings|--toolchains|--global-toolchains)[= \n]\s*(\S+)"
+)
+# what a version may be is looked at no further than this
+MAX_VALUES = 64
 UNPINNED = re.compile(r"-SNAPSHOT$|^LATEST$|^RELEASE$|^[\[(]")
 JAVA_PROPERTIES = ("maven.compiler.release", "maven.compiler.target", "java.version")
 # plugins that write the commit into the artifact
@@ -47,6 +56,7 @@ class Pom:
     :param environment: names of the environment variables that they read.
     :param tells_commit: whether a plugin writes the commit into the artifact.
     :param modules: directories of the project's modules.
+    :param outputs: directories that the build writes to, ``target`` unless a pom says otherwise.
     :param words: words of the poms and of assembly descriptors, to see which documents they mention; with
         ``_fingerprint.EVERYTHING`` when the whole directory is packaged.
     """
@@ -58,6 +68,7 @@ class Pom:
     environment: tuple[str, ...] = ()
     tells_commit: bool = False
     modules: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
     words: frozenset[str] = frozenset()
 
 
@@ -73,21 +84,20 @@ class Jdk:
 def _parse(path: str) -> ElementTree.Element:
     try:
         root = ElementTree.parse(path).getroot()
-    except ElementTree.ParseError as exc:
-        raise DeployError(
-            f"The pom '{path}' does not parse: {exc}.", hint="Mend it; './mvnw validate' shows the same place."
-        ) from exc
+    # text that is not in the encoding that it names raises a ValueError
+    except (ElementTree.ParseError, ValueError) as exc:
+        raise _bad_pom(f"The pom '{path}' does not parse: {exc}.", " ".join(BY_CODE["pom"].remedies)) from exc
     except OSError as exc:
-        raise DeployError(
-            f"The pom '{path}' cannot be read: {exc.strerror}.", hint="Check its owner and mode."
-        ) from exc
+        raise _bad_pom(f"The pom '{path}' cannot be read: {exc.strerror}.", "Check its owner and mode.") from exc
     for element in root.iter():
         element.tag = NAMESPACE.sub("", element.tag) if isinstance(element.tag, str) else element.tag
     if root.tag != "project":
-        raise DeployError(
-            f"The pom '{path}' does not parse: its root is '{root.tag}', not 'project'.", hint="Is it a pom?"
-        )
+        raise _bad_pom(f"The pom '{path}' does not parse: its root is '{root.tag}', not 'project'.", "Is it a pom?")
     return root
+
+
+def _bad_pom(msg: str, hint: str) -> DeployError:
+    return DeployError(msg, hint=hint, failure=BY_CODE["pom"].result())
 
 
 def _text(root: ElementTree.Element, path: str) -> str:
@@ -104,13 +114,73 @@ def _resolve(text: str, properties: t.Mapping[str, str]) -> str:
     return text
 
 
-def _unpinned(root: ElementTree.Element, properties: t.Mapping[str, str], own: t.Collection[str]) -> t.Iterator[str]:
+def _values(text: str, properties: t.Mapping[str, t.Collection[str]]) -> set[str]:
+    """Return all that a text may be: a module, a profile or an argument may set a property to something else."""
+    values = {text}
+    for _round in range(8):
+        expanded: set[str] = set()
+        for value in values:
+            found = next((match for match in REFERENCE.finditer(value) if match.group(1) in properties), None)
+            if found is None:
+                expanded.add(value)
+            else:
+                expanded |= {value.replace(found.group(), item) for item in properties[found.group(1)]}
+        if expanded == values or len(expanded) > MAX_VALUES:
+            break
+        values = expanded
+    return values
+
+
+def _unpinned(
+    root: ElementTree.Element, properties: t.Mapping[str, t.Collection[str]], own: t.Collection[str]
+) -> t.Iterator[str]:
     for tag in ("dependency", "plugin", "parent", "extension"):
         for element in root.iter(tag):
-            version = _resolve(_text(element, "version"), properties)
             # another module of the same project is an input as source
-            if UNPINNED.search(version) and _text(element, "artifactId") not in own:
-                yield f"{_text(element, 'artifactId')} {version}"
+            if _text(element, "artifactId") not in own:
+                for version in sorted(_values(_text(element, "version"), properties)):
+                    if UNPINNED.search(version):
+                        yield f"{_text(element, 'artifactId')} {version}"
+
+
+def _possible(poms: t.Iterable[ElementTree.Element], version: str, arguments: t.Iterable[str]) -> dict[str, set[str]]:
+    """Return all values that each property may have: of any pom, any profile, or an argument."""
+    found: dict[str, set[str]] = {"project.version": {version}, "version": {version}}
+    for root in poms:
+        for place in (root, *root.iterfind("profiles/profile")):
+            for item in place.iterfind("properties/*"):
+                found.setdefault(str(item.tag), set()).add((item.text or "").strip())
+    for name, value in DEFINITION.findall("\n".join(arguments)):
+        found.setdefault(name, set()).add(value)
+    return found
+
+
+def told_arguments(project: str, arguments: t.Sequence[str], environment: t.Mapping[str, str]) -> list[str]:
+    """Return all that Maven is told: the arguments, those of the project, and those of the environment."""
+    texts = list(arguments)
+    config = os.path.join(project, ".mvn", "maven.config")
+    with contextlib.suppress(OSError, ValueError), open(config, encoding="utf-8") as file:
+        texts.append(file.read())
+    return [*texts, environment.get("MAVEN_ARGS", "")]
+
+
+def named_files(project: str, arguments: t.Sequence[str]) -> list[str]:
+    """Return the settings and toolchains that Maven is told to read, as absolute paths.
+
+    :param arguments: see ``told_arguments``; an option and its value may be two of them.
+    """
+    found = FILE_OPTION.findall("\n".join(arguments))
+    return [os.path.normpath(os.path.join(project, os.path.expanduser(item))) for item in found]
+
+
+def _output(root: ElementTree.Element, path: str, properties: t.Mapping[str, str]) -> str:
+    """Return the directory that the build of a pom writes to, ``""`` when it is not below the pom's own."""
+    home = os.path.dirname(path)
+    told = _resolve(
+        _text(root, "build/directory") or "target", {**properties, "basedir": home, "project.basedir": home}
+    )
+    place = os.path.normpath(os.path.join(home, told))
+    return place if place.startswith(home + os.sep) and "${" not in place else ""
 
 
 def _parent(root: ElementTree.Element, path: str) -> str:
@@ -155,9 +225,10 @@ def _java(roots: t.Sequence[ElementTree.Element], properties: t.Mapping[str, str
     return 0
 
 
-def read_pom(project: str) -> Pom:
+def read_pom(project: str, arguments: t.Sequence[str] = ()) -> Pom:
     """Read the pom of a project, its parents on disk and its modules.
 
+    :param arguments: all that Maven is told, see ``told_arguments``.
     :raises DeployError: there is none, or one does not parse.
     """
     path = os.path.join(project, "pom.xml")
@@ -181,18 +252,20 @@ def read_pom(project: str) -> Pom:
     told = (_text(root, "version") or _text(root, "parent/version") for root in roots)
     version = _resolve(next((text for text in told if text), ""), properties)
     properties.setdefault("project.version", version)
+    possible = _possible(poms.values(), version, arguments)
     own = {_text(root, "artifactId") for root in poms.values()}
     texts = [ElementTree.tostring(root, encoding="unicode") for root in poms.values()]
     return Pom(
         version=version,
         java=_java(roots, properties),
-        unpinned=tuple(sorted({item for root in poms.values() for item in _unpinned(root, properties, own)})),
+        unpinned=tuple(sorted({item for root in poms.values() for item in _unpinned(root, possible, own)})),
         files=tuple(poms),
         environment=tuple(sorted({name for text in texts for name in re.findall(r"\$\{env\.([^}]+)\}", text)})),
         tells_commit=any(
             _text(plugin, "artifactId") in COMMIT_PLUGINS for root in poms.values() for plugin in root.iter("plugin")
         ),
         modules=tuple(os.path.dirname(path) for path in modules),
+        outputs=tuple(filter(None, (_output(poms[item], item, properties) for item in (first, *modules)))),
         words=frozenset(_words([*poms.values(), *_assemblies([first, *modules])])),
     )
 
@@ -246,7 +319,7 @@ def read_jdk(home: str) -> Jdk | None:
 
 
 def _mismatch(msg: str, hint: str) -> DeployError:
-    return DeployError(msg, hint=hint, failure={"code": "jdk_mismatch", "evidence": [], "remedy": hint, "retry": False})
+    return DeployError(msg, hint=hint, failure=BY_CODE["jdk_mismatch"].result())
 
 
 def find_jdk(option: str, environment: str, needed: int, places: t.Sequence[str] = JDK_PLACES) -> Jdk:

@@ -19,6 +19,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 class _Row:
     parent: int
     ticks: int
+    threads: int
     pages: int
 
 
@@ -33,14 +34,15 @@ def _rows(proc: str) -> dict[int, _Row]:
                 fields = file.read().rpartition(")")[2].split()
         except OSError:
             continue
-        rows[int(name)] = _Row(int(fields[1]), int(fields[11]) + int(fields[12]), int(fields[21]))
+        rows[int(name)] = _Row(int(fields[1]), int(fields[11]) + int(fields[12]), int(fields[17]), int(fields[21]))
     return rows
 
 
 class TreeMeter:
     """Collects samples of a process tree.
 
-    ``peak_memory_bytes`` is the largest resident set seen, ``cpu_seconds`` the time of all processes as last seen.
+    ``memory_bytes`` is the resident set and ``threads`` the number of threads as last seen, ``peak_memory_bytes`` the
+    largest resident set seen, ``cpu_seconds`` the time of all processes as last seen.
 
     :param proc: where the kernel shows processes.
     """
@@ -48,6 +50,8 @@ class TreeMeter:
     def __init__(self, proc: str = "/proc") -> None:
         self._proc = proc
         self._ticks: dict[int, int] = {}
+        self.memory_bytes = 0
+        self.threads = 0
         self.peak_memory_bytes = 0
 
     @property
@@ -67,9 +71,30 @@ class TreeMeter:
             pid = queue.pop()
             tree.append(pid)
             queue += children.get(pid, [])
-        self.peak_memory_bytes = max(self.peak_memory_bytes, sum(rows[pid].pages for pid in tree) * _PAGE)
+        self.memory_bytes = sum(rows[pid].pages for pid in tree) * _PAGE
+        self.threads = sum(rows[pid].threads for pid in tree)
+        self.peak_memory_bytes = max(self.peak_memory_bytes, self.memory_bytes)
         for pid in tree:
             self._ticks[pid] = rows[pid].ticks
+
+
+def marked(variable: str, value: str, proc: str = "/proc") -> list[int]:
+    """Return the processes whose environment has a variable that begins with a value.
+
+    Whatever a process starts inherits the variable, also what leaves its session or outlives it.
+    """
+    found = []
+    wanted = f"{variable}={value}".encode()
+    for name in os.listdir(proc):
+        if name.isdigit() and int(name) != os.getpid():
+            try:
+                with open(os.path.join(proc, name, "environ"), "rb") as file:
+                    entries = file.read().split(b"\0")
+            except OSError:
+                continue
+            if any(entry.startswith(wanted) for entry in entries):
+                found.append(int(name))
+    return sorted(found)
 
 
 def oom_kills(proc: str = "/proc") -> int:

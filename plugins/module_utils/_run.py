@@ -8,6 +8,7 @@ This module util is PRIVATE to the collection. It may change at any time.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -45,6 +46,13 @@ def end_group(process: subprocess.Popen[t.Any], grace: float = TERM_GRACE_SECOND
             return
         except subprocess.TimeoutExpired:
             continue
+
+
+def end_processes(pids: t.Iterable[int]) -> None:
+    """Kill processes, wherever they are; those that are gone are fine."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
 
 
 class Runner:

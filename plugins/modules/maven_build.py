@@ -29,19 +29,59 @@ requirements:
   - A JDK that the pom asks for
   - Maven wrapper in the project
 options:
+  build_fallback:
+    description:
+      - What is built instead when a native build cannot be made, or fails for a reason that lies in native code.
+      - The result says so in RV(fallback), RV(msg) and a warning.
+    type: str
+    choices: [none, jvm]
+    default: none
+  events:
+    description:
+      - File that progress messages are appended to, one JSON object a line, for each goal and at least every 5 seconds.
+      - Empty for none.
+    type: path
+    default: ""
   goals:
     description: Goals and further arguments of Maven.
     type: list
     elements: str
     default: [package]
+  inputs:
+    description: Files and directories, relative to O(project), that decide the artifact beside those that are found.
+    type: list
+    elements: str
+    default: []
   java_home:
     description: JDK to build with. When empty, C(JAVA_HOME) if it is new enough, otherwise the newest one that is installed.
     type: path
     default: ""
   keep:
-    description: Number of artifacts that are kept, at least 1. The latest one and those in O(protect) are kept in any case.
+    description: Number of artifacts that are kept, at least 1. The latest one and those in O(released) are kept in any case.
     type: int
     default: 5
+  keep_days:
+    description: Days after which an artifact is removed, the latest one and those in O(released) excepted. 0 is for ever.
+    type: float
+    default: 0
+  limits:
+    description: Limits of the build and its artifact, where those of the profile do not fit. 0 is without a limit.
+    type: dict
+    default: {}
+    suboptions:
+      artifact_mb:
+        description: Size of all files of the artifact, in MiB.
+        type: float
+      memory_mb:
+        description: The most that all processes of the build hold at a time, in MiB. Beyond it the build is ended.
+        type: float
+      startup_ms:
+        description: Budget of the service's start in milliseconds. It is told in RV(limits) and compared by who starts it.
+        type: int
+  lock_timeout:
+    description: Seconds to wait for another build of the same project or in the same store. 0 says at once who holds it.
+    type: float
+    default: 1800
   main:
     description:
       - Main file that the build makes, below O(project), for example V(target/app.jar). Its last part may have a C(*).
@@ -72,25 +112,31 @@ options:
       - They are arguments of a process, which everybody on the builder can see. Secrets belong into Maven's settings.
     type: dict
     default: {}
-  protect:
-    description: Fingerprints of artifacts that are never removed, for example those of kept releases.
+  released:
+    description: Fingerprints or commits whose artifacts are never removed, whole or at least their first 7 digits.
     type: list
     elements: str
     default: []
+  retries:
+    description: How often Maven is run again after a fault of the network.
+    type: int
+    default: 1
   store:
     description: Directory of the artifact store.
     type: path
     required: true
+  task_id:
+    description: Name of the work in O(events). Empty makes one.
+    type: str
+    default: ""
   tests:
     description: Whether the unit tests are run.
     type: bool
     default: false
   timeout:
-    description:
-      - Seconds until a build is ended, with every process that it started.
-      - Another build in the same store is waited for as long.
+    description: Seconds until a build is ended, with every process that it started. 0 takes those of the profile.
     type: float
-    default: 1800
+    default: 0
 """
 
 EXAMPLES = r"""
@@ -99,6 +145,24 @@ EXAMPLES = r"""
     project: /srv/build/aurigraph-v11
     name: aurigraph-v11-standalone
     store: /var/lib/j4c/artifacts
+
+- name: Build a native executable, or the JVM application where that cannot be done
+  j4c.deploy.maven_build:
+    project: /srv/build/aurigraph-v11
+    name: aurigraph-v11-standalone
+    store: /var/lib/j4c/artifacts
+    profile: native-fast
+    build_fallback: jvm
+    events: /var/lib/j4c/events.jsonl
+
+- name: Build a Spring Boot service
+  j4c.deploy.maven_build:
+    project: /srv/build/orders
+    name: orders
+    store: /var/lib/j4c/artifacts
+    main: target/orders-*.jar
+    limits:
+      artifact_mb: 80
 """
 
 RETURN = r"""
@@ -133,10 +197,25 @@ changed_inputs:
   returned: success
   sample: [src]
 failure:
-  description: What the build died of, with evidence and remedy.
+  description: What the build died of, with evidence, what it is about, and remedies in order.
   type: dict
   returned: when the build failed for a reason that is known by name
-  sample: {code: compile, evidence: ["42: [ERROR] COMPILATION ERROR :"], remedy: Mend the named lines., retry: false}
+  sample:
+    code: compile
+    evidence: ["42: [ERROR] COMPILATION ERROR :"]
+    subjects: ["src/main/java/org/example/App.java:[5,28]"]
+    remedies: [Mend the named lines.]
+    retry: false
+fallback:
+  description: The profile that was asked for, the one that was built instead, and why. Null when it is the one asked for.
+  type: dict
+  returned: success
+  sample: {from: native-fast, to: jvm, failure: {code: native_missing}}
+limits:
+  description: The limits of the build and its artifact; 0 is without a limit.
+  type: dict
+  returned: success
+  sample: {seconds: 1800, memory_bytes: 8589934592, artifact_bytes: 367001600, startup_ms: 5000}
 phase:
   description: The phase of the pipeline that was reached.
   type: str
@@ -156,35 +235,52 @@ evidence:
   description:
     - Hashes of the groups of inputs, and the version of the JDK.
     - When Maven failed, its errors and the lines of the log that show the cause.
+    - When a native build failed, where ForkJoinPool is initialised at run time (C(forkjoinpool_flag)), and the sources
+      that use its common pool (C(forkjoinpool_users)).
   type: dict
   returned: always
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.j4c.deploy.plugins.module_utils._maven_build import PROFILES, MavenBuild
+from ansible_collections.j4c.deploy.plugins.module_utils._maven_build import build
+from ansible_collections.j4c.deploy.plugins.module_utils._maven_profiles import PROFILES
 from ansible_collections.j4c.deploy.plugins.module_utils._module import run_module
+
+LIMITS = {
+    "artifact_mb": {"type": "float"},
+    "memory_mb": {"type": "float"},
+    "startup_ms": {"type": "int"},
+}
 
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
+            "build_fallback": {"type": "str", "default": "none", "choices": ["none", "jvm"]},
+            "events": {"type": "path", "default": ""},
             "goals": {"type": "list", "elements": "str", "default": ["package"]},
+            "inputs": {"type": "list", "elements": "str", "default": []},
             "java_home": {"type": "path", "default": ""},
             "keep": {"type": "int", "default": 5},
+            "keep_days": {"type": "float", "default": 0.0},
+            "limits": {"type": "dict", "default": {}, "options": LIMITS},
+            "lock_timeout": {"type": "float", "default": 1800.0},
             "main": {"type": "str", "default": ""},
             "name": {"type": "str", "required": True},
             "profile": {"type": "str", "default": "jvm", "choices": list(PROFILES)},
             "project": {"type": "path", "required": True},
             "properties": {"type": "dict", "default": {}},
-            "protect": {"type": "list", "elements": "str", "default": []},
+            "released": {"type": "list", "elements": "str", "default": []},
+            "retries": {"type": "int", "default": 1},
             "store": {"type": "path", "required": True},
+            "task_id": {"type": "str", "default": ""},
             "tests": {"type": "bool", "default": False},
-            "timeout": {"type": "float", "default": 1800.0},
+            "timeout": {"type": "float", "default": 0.0},
         },
         supports_check_mode=True,
     )
-    run_module(module, lambda: MavenBuild(module.params).run(module.check_mode))
+    run_module(module, lambda: build(module.params, module.check_mode))
 
 
 if __name__ == "__main__":

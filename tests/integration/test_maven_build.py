@@ -78,6 +78,19 @@ class AppTest {
     }
 }
 """
+ABSENT_PARENT = (
+    "<parent><groupId>org.example</groupId><artifactId>absent-parent</artifactId><version>7</version></parent>"
+)
+MODULE = """\
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <parent><groupId>org.example</groupId><artifactId>all</artifactId><version>1</version></parent>
+  <artifactId>{}</artifactId>
+  <dependencies><dependency>
+    <groupId>org.example</groupId><artifactId>{}</artifactId><version>1</version>
+  </dependency></dependencies>
+</project>
+"""
 MANAGED_SNAPSHOT = """\
   <dependencyManagement><dependencies><dependency>
     <groupId>org.example</groupId><artifactId>other</artifactId><version>3-SNAPSHOT</version>
@@ -134,13 +147,25 @@ class Service:
     def test(self, statement: str) -> None:
         self.write("src/test/java/org/example/AppTest.java", TEST.replace("STATEMENT", statement))
 
+    def modules(self, **needs: str) -> None:
+        """Make the project one of modules, each of which needs another one."""
+        listed = "".join(f"<module>{name}</module>" for name in needs)
+        self.write(
+            "pom.xml",
+            "<project><modelVersion>4.0.0</modelVersion><groupId>org.example</groupId><artifactId>all</artifactId>"
+            f"<version>1</version><packaging>pom</packaging><modules>{listed}</modules></project>",
+        )
+        for name, other in needs.items():
+            self.write(f"{name}/pom.xml", MODULE.format(name, other))
+
     def options(self, **options: t.Any) -> dict[str, t.Any]:
         return {
             "project": str(self.project),
             "name": "app",
             "store": str(self.store),
             "main": "target/app.jar",
-            "timeout": 120,
+            "timeout": 300,
+            "retries": 0,
             **options,
         }
 
@@ -263,6 +288,37 @@ def test_a_failed_build_leaves_the_one_before(service: Service) -> None:
     assert service.run()["artifact"] == good
 
 
+def test_a_resource_without_a_source_does_not_stay_in_the_artifact(service: Service) -> None:
+    def resources(result: dict[str, t.Any]) -> list[str]:
+        with zipfile.ZipFile(Path(result["artifact"]["path"]) / "app.jar") as archive:
+            return [name for name in archive.namelist() if name.endswith(".txt")]
+
+    service.write("src/main/resources/one.txt", "one")
+    service.write("src/main/resources/two.txt", "two")
+    assert resources(service.build()) == ["one.txt", "two.txt"]
+    (service.project / "src/main/resources/two.txt").unlink()
+    assert resources(service.build()) == ["one.txt"]
+
+
+def test_how_far_a_build_is(service: Service) -> None:
+    told = service.root / "events.jsonl"
+    service.build(events=str(told))
+    told.unlink()
+    service.app(APP.replace("hello", "goodbye"))
+    service.build(events=str(told), task_id="deploy-1")
+    events = [json.loads(line) for line in told.read_text("utf-8").splitlines()]
+    assert {event["task_id"] for event in events} == {"deploy-1"}
+    running = [event for event in events if event["phase"] == "build_execution"]
+    # a goal may be over before anybody looks
+    assert len({event["progress"]["step_name"] for event in running}) > 1
+    assert all(event["metrics"]["memory_bytes"] > 0 and event["metrics"]["cpu_threads"] > 0 for event in running[1:])
+    shares = [event["progress"]["percentage"] for event in running]
+    assert shares == sorted(shares)
+    assert shares[-1] > 0
+    assert running[-1]["progress"]["total_steps"] > 3
+    assert (events[-1]["status"], events[-1]["progress"]["percentage"]) == ("SUCCESS", 100)
+
+
 def test_an_old_file_is_never_taken_for_the_result(service: Service) -> None:
     service.build()
     service.app(APP.replace("hello", "goodbye"))
@@ -290,8 +346,29 @@ def test_tests_are_run_when_they_are_asked_for(service: Service) -> None:
             lambda s: s.write("pom.xml", "<project>"),
             {},
             "build_preparation",
-            None,
+            "pom",
             "pom.xml' does not parse: no element",
+        ),
+        (
+            lambda s: (s.project / "pom.xml").write_bytes(bytes(range(256))),
+            {},
+            "build_preparation",
+            "pom",
+            "pom.xml' does not parse: not well-formed",
+        ),
+        (
+            lambda s: s.write("pom.xml", POM.replace("<groupId>org.example", ABSENT_PARENT + "<groupId>org.example")),
+            {},
+            "build_execution",
+            "parent",
+            "org.example:absent-parent:pom:7",
+        ),
+        (
+            lambda s: s.modules(a="b", b="a"),
+            {},
+            "build_execution",
+            "cyclic",
+            "contain a cyclic reference",
         ),
         (
             lambda s: (s.project / "mvnw").unlink(),
@@ -333,7 +410,7 @@ def test_tests_are_run_when_they_are_asked_for(service: Service) -> None:
             {"profile": "native-fast", "main": ""},
             "build_preparation",
             "native_missing",
-            "Build with profile jvm (j4c_build_profile)",
+            "Build with profile jvm until then",
         ),
         (
             lambda s: None,
@@ -345,7 +422,7 @@ def test_tests_are_run_when_they_are_asked_for(service: Service) -> None:
         (lambda s: None, {"name": "../app"}, "build_preparation", None, "Option name is '../app'"),
         (lambda s: None, {"keep": 0}, "build_preparation", None, "Option keep is 0"),
         (lambda s: None, {"store": "/dev/null/store"}, "build_preparation", None, "Option store is '/dev/null/store'"),
-        (lambda s: None, {"main": "../app.jar"}, "build_execution", None, "it must be a file below the project"),
+        (lambda s: None, {"main": "../app.jar"}, "build_preparation", None, "it must be a file below the project"),
         (
             lambda s: s.write("mvnw", "#!/nowhere/sh\n"),
             {},
@@ -449,7 +526,7 @@ def test_the_newest_artifacts_are_kept(service: Service) -> None:
     made: list[str] = []
     for number in range(4):
         service.app(APP.replace("hello", f"hello {number}"))
-        made.append(service.build(keep=2, protect=made[:1])["artifact"]["fingerprint"])
+        made.append(service.build(keep=2, released=made[:1])["artifact"]["fingerprint"])
     assert service.artifacts() == {made[0], made[2], made[3]}
 
 
@@ -477,6 +554,25 @@ def test_a_disk_that_is_nearly_full(service: Service, small: str) -> None:
     assert failed["failure"]["code"] == "disk"
     assert f"MiB are free at '{place}" in failed["msg"]
     assert failed["phase"] == "build_preparation"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_a_store_that_cannot_be_written(service: Service) -> None:
+    artifact = service.build()["artifact"]
+    subprocess.run(["mount", "--bind", str(service.store), str(service.store)], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", str(service.store)], check=True)
+        # what is there can be used
+        assert service.run()["artifact"] == artifact
+        service.app(APP.replace("hello", "goodbye"))
+        failed = service.run()
+    finally:
+        subprocess.run(["umount", str(service.store)], check=True)
+    assert failed["failed"]
+    assert f"Option store is '{service.store}': '{service.kept}' cannot be written" in failed["msg"]
+    assert failed["artifact"] == artifact
+    # it was noticed before anything was touched
+    assert (service.project / "target/app.jar").is_file()
 
 
 def test_the_example_service(service: Service) -> None:

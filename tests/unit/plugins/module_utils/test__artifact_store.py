@@ -199,6 +199,35 @@ def test_retention(store: Store, keep: int, protect: list[str], expected: list[s
     assert sorted([*removed, *expected]) == ["f0", "f1", "f2", "f3", "f4"]
 
 
+@pytest.mark.parametrize(
+    ("days", "released", "expected"),
+    [
+        (0.0, [], ["f0000000", "f1111111", "f2222222"]),
+        (1.0, [], ["f2222222"]),
+        (1.0, ["f0000000"], ["f0000000", "f2222222"]),
+        (1.0, ["c" * 40], ["f1111111", "f2222222"]),
+        (1.0, ["c" * 7], ["f1111111", "f2222222"]),
+        # what begins with so little may be anything
+        (1.0, ["c", "f", ""], ["f2222222"]),
+    ],
+)
+def test_released_artifacts_outlive_their_time(
+    store: Store, days: float, released: list[str], expected: list[str]
+) -> None:
+    for number in range(3):
+        store.publish(f"f{number}" + str(number) * 6)
+    store.store.select("f1111111", "b" * 40)
+    store.store.select("f1111111", "c" * 40)
+    store.store.select("f1111111", "c" * 40)
+    assert store.store.commits("f1111111") == ["b" * 40, "c" * 40]
+    assert store.store.commits("f0000000") == []
+    store.store.select("f2222222")
+    for name in ("f0000000", "f1111111"):
+        os.utime(store.root / f"store/app/{name}/manifest.json", (1, 1))
+    store.store.prune(9, released, days)
+    assert store.names() == expected
+
+
 def test_the_latest_stays_even_when_it_is_old(store: Store) -> None:
     for number in range(3):
         store.publish(f"f{number}")
@@ -253,8 +282,9 @@ def test_a_process_that_inherits_the_lock_keeps_it_when_the_builder_is_killed(st
     code = """
 import os, subprocess, sys
 from ansible_collections.j4c.deploy.plugins.module_utils._artifact_store import ArtifactStore
-with ArtifactStore(sys.argv[1], "app").lock(1) as handle:
-    child = subprocess.Popen(["cat"], stdin=0, pass_fds=[handle])
+store = ArtifactStore(sys.argv[1], "app")
+with store.lock(1, sys.argv[2]) as handles:
+    child = subprocess.Popen(["cat"], stdin=0, pass_fds=handles, env={**os.environ, "J4C_BUILD": store.mark})
     print(child.pid, flush=True)
     os.kill(os.getpid(), 9)
 """
@@ -262,7 +292,7 @@ with ArtifactStore(sys.argv[1], "app").lock(1) as handle:
     names.mkdir(parents=True)
     (names / "deploy").symlink_to(Path(__file__).parents[4])
     holder = subprocess.Popen(
-        [sys.executable, "-c", code, str(store.root / "store")],
+        [sys.executable, "-c", code, str(store.root / "store"), str(store.root)],
         env={**os.environ, "PYTHONPATH": str(store.root / "names")},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -271,15 +301,22 @@ with ArtifactStore(sys.argv[1], "app").lock(1) as handle:
     assert holder.stdout is not None
     assert holder.stdin is not None
     try:
-        assert int(holder.stdout.readline())
-        assert holder.wait(30) == -9
-        with pytest.raises(DeployError, match=f"process {holder.pid} "), store.store.lock(0):
+        child = int(holder.stdout.readline())
+        assert holder.wait(60) == -9
+        told = rf"process {holder.pid} of user .*, which was killed; what it started goes on \(process {child}\)"
+        with pytest.raises(DeployError, match=told), store.store.lock(0):
+            pass
+        # another store, the same project
+        other = artifacts.ArtifactStore(str(store.root / "other"), "app")
+        other.prepare()
+        told = "one of the same project into another store"
+        with pytest.raises(DeployError, match=told), other.lock(0, str(store.root)):
             pass
     finally:
         # cat ends with its input
         holder.stdin.close()
         holder.stdout.close()
-    with store.store.lock(30):
+    with store.store.lock(30, str(store.root)):
         pass
 
 

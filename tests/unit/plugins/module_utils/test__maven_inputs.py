@@ -26,8 +26,8 @@ POM = "<project><artifactId>app</artifactId><version>1</version>{}</project>"
 MVNW = """#!/bin/sh
 echo '[INFO] Scanning for projects...'
 mkdir -p target
-touch target/started
-while [ -e target/wait ]; do sleep 0.05; done
+touch ../started
+while [ -e ../wait ]; do sleep 0.05; done
 {}
 python3 - <<'END'
 import os, zipfile
@@ -86,22 +86,30 @@ class Project:
             "java_home": str(self.jdk),
             "timeout": 30.0,
             "keep": 5,
-            "protect": [],
+            "keep_days": 0.0,
+            "released": [],
+            "limits": {},
+            "events": "",
+            "task_id": "",
+            "inputs": [],
+            "lock_timeout": 30.0,
+            "retries": 0,
+            "build_fallback": "none",
         }
         try:
-            return maven.MavenBuild({**defaults, **options}).run(False)
+            return maven.build({**defaults, **options}, False)
         except DeployError as exc:
             return {**exc.result(), "failed": True}
 
     def start(self, pool: ThreadPoolExecutor) -> Future[dict[str, t.Any]]:
         """Start a build and return it while it is in the middle, where it stays until ``go_on``."""
-        self.write("target/wait", "")
+        (self.place.parent / "wait").touch()
         running = pool.submit(self.build)
-        wait_for((self.place / "target/started").exists)
+        wait_for((self.place.parent / "started").exists)
         return running
 
     def go_on(self) -> None:
-        (self.place / "target/wait").unlink()
+        (self.place.parent / "wait").unlink()
 
 
 @pytest.fixture

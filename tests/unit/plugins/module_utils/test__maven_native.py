@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import typing as t
+import zipfile
 from pathlib import Path
 
 import pytest
 from ansible_collections.j4c.deploy.plugins.module_utils import _maven_native as native
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.j4c.deploy.plugins.module_utils._maven_profiles import PROFILES
 from ansible_collections.j4c.deploy.plugins.module_utils._run import Runner
 
 FLAG = "--initialize-at-run-time"
@@ -36,13 +38,62 @@ def test_the_flag_that_breaks_native_builds_is_seen(line: str, found: bool) -> N
 
 
 def test_a_project_with_the_flag_is_refused(tmp_path: Path) -> None:
+    flag = f"{FLAG}=java.util.concurrent"
     (tmp_path / "src").mkdir()
-    (tmp_path / "src/application.properties").write_text(f"a=b\nx={FLAG}=java.util.concurrent\n", encoding="utf-8")
-    with pytest.raises(DeployError, match=r"-Dx, src/application\.properties:2 has ForkJoinPool") as caught:
-        native.refuse_forkjoinpool_flag(Runner(), str(tmp_path), {"x": f"{FLAG}=java.util.concurrent.ForkJoinPool"})
+    (tmp_path / "src/application.properties").write_text(f"a=b\nx={flag}\n", encoding="utf-8")
+    (tmp_path / "pom.xml").write_text(f"<project>\n\n<arg>{flag}.ForkJoinPool</arg></project>", encoding="utf-8")
+    (tmp_path / "notes.txt").write_text(flag, encoding="utf-8")
+    library = tmp_path / "target/app-native-image-source-jar/lib/x.jar"
+    library.parent.mkdir(parents=True)
+    with zipfile.ZipFile(library, "w") as jar:
+        jar.writestr("META-INF/native-image/org.x/native-image.properties", f"Args = {flag}")
+    (library.parent / "broken.jar").write_bytes(b"no jar")
+    files = ["src/application.properties", "pom.xml", "notes.txt", "absent.xml"]
+    found = native.find_flag(str(tmp_path), files, {"x": f"{flag}.ForkJoinPool"}, ["package", f"-Dy={flag}"])
+    assert found == [
+        "-Dx",
+        f"goals: -Dy={flag}",
+        "pom.xml:3",
+        "src/application.properties:2",
+        "x.jar: META-INF/native-image/org.x/native-image.properties",
+    ]
+    with pytest.raises(DeployError, match=r"-Dx, .*, src/application\.properties:2, .* has ForkJoinPool") as caught:
+        native.refuse_flag(found)
     failure = caught.value.fields["failure"]
-    assert failure["code"] == "native_forkjoinpool"
-    assert "it is the cause" in failure["remedy"]
+    assert (failure["code"], failure["evidence"]) == ("native_forkjoinpool", found)
+    assert "it is the cause" in failure["remedies"][1]
+    native.refuse_flag([])
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("var pool = ForkJoinPool.commonPool();", True),
+        ("items.parallelStream().map(this::one)", True),
+        ("items.stream().parallel().map(this::one)", True),
+        ("CompletableFuture.supplyAsync(() -> load(1, 2))", True),
+        ("CompletableFuture.runAsync(() -> { a(1, 2); b(); })", True),
+        ("CompletableFuture.supplyAsync(() -> load(1), executor)", False),
+        ('future.thenApplyAsync(x -> say(")", x))', True),
+        ("future.thenApplyAsync(x -> x, executor)", False),
+        ("future.thenCombineAsync(other, (a, b) -> a)", True),
+        ("future.thenCombineAsync(other, (a, b) -> a, executor)", False),
+        ("future.thenApply(x -> x)", False),
+        ("new ForkJoinPool(4).submit(work)", False),
+        ("// ForkJoinPool.commonPool()", False),
+        ("/* items.parallelStream() */", False),
+        ('log("ForkJoinPool.commonPool()")', False),
+        ('var url = "http://x"; ForkJoinPool.commonPool();', True),
+    ],
+)
+def test_uses_of_the_common_pool_are_found(line: str, found: bool) -> None:
+    assert native.pool_lines(f"class A {{\n/* a\n b */\n{line}\n}}\n") == ([4] if found else [])
+
+
+def test_sources_that_use_the_common_pool_are_listed(tmp_path: Path) -> None:
+    (tmp_path / "A.java").write_text("\nitems.parallelStream();\nitems.parallelStream();\n", encoding="utf-8")
+    (tmp_path / "b.txt").write_text("items.parallelStream();", encoding="utf-8")
+    assert native.pool_users(str(tmp_path), ["b.txt", "A.java", "Absent.java"]) == ["A.java:2", "A.java:3"]
 
 
 @pytest.fixture
@@ -71,14 +122,18 @@ def test_a_local_compiler_is_taken_first(tools: t.Callable[[str, str], None]) ->
 
 
 @pytest.mark.parametrize(
-    ("properties", "arguments"),
-    [({}, ("-Dquarkus.native.container-build=true",)), ({"quarkus.native.container-build": True}, ())],
+    ("profile", "properties", "arguments"),
+    [
+        ("native", {}, ("-Dquarkus.native.container-build=true",)),
+        ("native", {"quarkus.native.container-build": True}, ()),
+        ("native-fast", {}, ()),
+    ],
 )
 def test_a_builder_image_is_taken(
-    tools: t.Callable[[str, str], None], properties: dict[str, t.Any], arguments: tuple[str, ...]
+    tools: t.Callable[[str, str], None], profile: str, properties: dict[str, t.Any], arguments: tuple[str, ...]
 ) -> None:
     tools("docker", IMAGES)
-    found = native.find_builder(Runner(), "native-fast", properties)
+    found = native.find_builder(Runner(), profile, properties, PROFILES[profile].arguments)
     assert found.arguments == arguments
     assert "mandrel-builder-image:jdk-21 sha256:0a1b" in found.identity
     assert "redis" not in found.identity

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.j4c.deploy.plugins.module_utils._maven_output import find_output
+from ansible_collections.j4c.deploy.plugins.module_utils._maven_output import clear, find_output
 
 FAST_JAR = ["quarkus-app/quarkus-run.jar", "quarkus-app/lib/main/a.jar", "quarkus-app/app/x.jar"]
 
@@ -87,10 +87,25 @@ def test_an_empty_file_is_no_artifact(tmp_path: Path) -> None:
         find_output(str(tmp_path), "app.jar")
 
 
-def test_the_main_file_of_an_earlier_build_is_taken_away(tmp_path: Path) -> None:
-    root = project(tmp_path, [f"target/{path}" for path in FAST_JAR])
-    find_output(root, "target/quarkus-app/quarkus-run.jar", remove=True)
-    left = sorted(str(path.relative_to(tmp_path / "target")) for path in tmp_path.rglob("*.jar"))
-    assert left == sorted(FAST_JAR[1:])
-    # nothing there is fine too
-    find_output(str(tmp_path), "absent/app.jar", remove=True)
+def test_what_earlier_builds_left_is_removed(tmp_path: Path) -> None:
+    paths = [f"target/{path}" for path in FAST_JAR]
+    root = project(tmp_path, [*paths, "target/classes/old.properties", "dist/app.jar", "dist/notes.txt", "src/A.java"])
+    (tmp_path / "target/link").symlink_to(tmp_path / "src")
+    clear(root, [f"{root}/target", f"{root}/absent"], "dist/*.jar")
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()) == [
+        "dist/notes.txt",
+        "src/A.java",
+    ]
+    # the directory itself may be a mount
+    assert (tmp_path / "target").is_dir()
+
+
+def test_what_cannot_be_removed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: str) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    root = project(tmp_path, ["target/app.jar"])
+    monkeypatch.setattr("os.unlink", refuse)
+    with pytest.raises(DeployError, match=r"target/app.jar' of an earlier build cannot be removed: Perm") as caught:
+        clear(root, [f"{root}/target"], "target/app.jar")
+    assert caught.value.fields["failure"]["code"] == "permission"

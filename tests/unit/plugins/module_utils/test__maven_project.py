@@ -66,12 +66,83 @@ def test_version_and_java(tmp_path: Path, body: str, version: str, java: int, na
         (dependency("a", "LATEST"), ("a LATEST",)),
         ("<plugin><artifactId>p</artifactId><version>RELEASE</version></plugin>", ("p RELEASE",)),
         ("<parent><artifactId>p</artifactId><version>1-SNAPSHOT</version></parent>", ("p 1-SNAPSHOT",)),
+        # a profile that somebody may switch on
+        (
+            dependency("a", "${v}")
+            + properties(v="1")
+            + "<profiles><profile>"
+            + properties(v="2-SNAPSHOT")
+            + "</profile></profiles>",
+            ("a 2-SNAPSHOT",),
+        ),
+        (
+            "<profiles><profile>" + dependency("a", "2-SNAPSHOT") + "</profile></profiles>",
+            ("a 2-SNAPSHOT",),
+        ),
+        (dependency("a", "${u}.1") + properties(u="${v}", v="1", w="2-SNAPSHOT"), ()),
+        (dependency("a", "${a}") + properties(a="${b}", b="${a}"), ()),
+        (dependency("a", "1-${q}") + properties(q="SNAPSHOT"), ("a 1-SNAPSHOT",)),
         # its own version says nothing about what it depends on
         ("<artifactId>app</artifactId><version>1-SNAPSHOT</version>" + dependency("app", "${project.version}"), ()),
     ],
 )
 def test_versions_that_may_change(tmp_path: Path, body: str, expected: tuple[str, ...]) -> None:
     assert maven.read_pom(pom(tmp_path, body)).unpinned == expected
+
+
+def test_a_property_of_a_module_may_name_a_snapshot(tmp_path: Path) -> None:
+    modules = "<artifactId>app</artifactId><version>1</version><modules><module>core</module></modules>"
+    project = pom(tmp_path, modules + properties(v="1"))
+    pom(tmp_path, "<artifactId>core</artifactId>" + properties(v="2-SNAPSHOT") + dependency("x", "${v}"), "app/core")
+    assert maven.read_pom(project).unpinned == ("x 2-SNAPSHOT",)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "config", "expected"),
+    [
+        (["package", "-Dv=2-SNAPSHOT"], None, ("x 2-SNAPSHOT",)),
+        (["--define", "v=2-SNAPSHOT"], None, ("x 2-SNAPSHOT",)),
+        ([], "-T4\n-Dv=2-SNAPSHOT\n", ("x 2-SNAPSHOT",)),
+        (["-DskipTests"], None, ()),
+    ],
+)
+def test_an_argument_may_name_a_snapshot(
+    tmp_path: Path, arguments: list[str], config: str | None, expected: tuple[str, ...]
+) -> None:
+    project = pom(tmp_path, properties(v="1") + dependency("x", "${v}"))
+    if config is not None:
+        (tmp_path / "app/.mvn").mkdir()
+        (tmp_path / "app/.mvn/maven.config").write_text(config, encoding="utf-8")
+    assert maven.read_pom(project, maven.told_arguments(project, arguments, {})).unpinned == expected
+    told = maven.told_arguments(project, [], {"MAVEN_ARGS": " ".join(arguments)})
+    assert maven.read_pom(project, told).unpinned == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["-s", "a.xml"], ["/p/a.xml"]),
+        (["package", "-gs", "/b.xml", "--toolchains=t.xml"], ["/b.xml", "/p/t.xml"]),
+        (["-T4\n--settings c.xml\n"], ["/p/c.xml"]),
+        (["package", "-DskipTests", "-T", "4"], []),
+    ],
+)
+def test_files_that_maven_is_told_to_read(arguments: list[str], expected: list[str]) -> None:
+    assert maven.named_files("/p", arguments) == expected
+
+
+def test_the_directories_that_a_build_writes_to(tmp_path: Path) -> None:
+    def directory(text: str) -> str:
+        return f"<build><directory>{text}</directory></build>"
+
+    modules = "<modules><module>a</module><module>b</module><module>c</module><module>d</module></modules>"
+    project = pom(tmp_path, "<artifactId>app</artifactId>" + modules + properties(out="made"))
+    pom(tmp_path, directory("${project.basedir}/out"), "app/a")
+    pom(tmp_path, directory("${out}/x"), "app/b")
+    # what is elsewhere, or not known, is not ours to empty
+    pom(tmp_path, directory("/tmp"), "app/c")
+    pom(tmp_path, directory("${unknown}"), "app/d")
+    assert maven.read_pom(project).outputs == (f"{project}/target", f"{project}/a/out", f"{project}/b/made/x")
 
 
 def test_parents_and_modules_on_disk_are_part_of_the_project(tmp_path: Path) -> None:
