@@ -32,7 +32,7 @@ options:
   build_fallback:
     description:
       - What is built instead when a native build cannot be made, or fails for a reason that lies in native code.
-      - The result says so in RV(fallback), RV(msg) and a warning.
+      - The result says so in RV(fallback), in the message and in a warning.
     type: str
     choices: [none, jvm]
     default: none
