@@ -26,6 +26,7 @@ ABSENT = PROJECT / ".work" / "absent"
 DEFAULTS = PROJECT / "roles" / "j4c" / "defaults" / "main.yml"
 BASE = "j4c-base:trixie"
 JAVA_RUNTIME = "eclipse-temurin:25-jre"
+REGISTRY = "registry:2"
 PULL_SECONDS = 600
 # What the engine says when no registry can be reached, as opposed to a registry that refuses this one image.
 UNREACHABLE = re.compile(
@@ -53,9 +54,9 @@ def say(text: str) -> None:
 
 
 def wanted() -> list[str]:
-    """Return the names of all images that the collection uses by default and that the example is built on."""
+    """Return the names of all images: those that the collection uses by default, what the example is built on, the tests' registry."""
     defaults = yaml.safe_load(DEFAULTS.read_text(encoding="utf-8"))
-    return [JAVA_RUNTIME, *defaults["j4c_images"].values()]
+    return [JAVA_RUNTIME, *defaults["j4c_images"].values(), REGISTRY]
 
 
 def short_name(image: str) -> str:
@@ -179,7 +180,7 @@ def main() -> int:
     """Run the command line and return its exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--retry", action="store_true", help="also try again to get what was not to be had before")
-    parser.add_argument("image", nargs="*", help="names of images; all that the collection uses when none is given")
+    parser.add_argument("image", nargs="*", help="names of images; all of them when none is given")
     args = parser.parse_args()
     docker = shutil.which("docker")
     if docker is None:
