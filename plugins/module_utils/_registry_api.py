@@ -85,7 +85,8 @@ class RegistryApi:
             raise self._error(doing, f"what it sent is no manifest: {exc!r}") from exc
 
     def _index(self, digest: str, data: t.Mapping[str, t.Any]) -> Manifest:
-        ids, blobs, size = {digest}, [], 0
+        ids, size = {digest}, 0
+        blobs: list[str] = []
         for entry in data["manifests"]:
             # an attestation is no image
             if (entry.get("platform") or {}).get("os") != "unknown":

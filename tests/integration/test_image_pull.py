@@ -168,7 +168,8 @@ def test_the_role_pushes_from_the_builder_and_pulls_on_the_servers(registry: Reg
     (tmp_path / "vars.yml").write_text(yaml.safe_dump(variables), encoding="utf-8")
     output = playbook(tmp_path / "play.yml", "-e", f"@{tmp_path}/vars.yml", "-vvv", "--diff")
     digest = registry.digest("role/shop", "2.0")
-    assert digest == registry.digest("role/shop", "2.0-4f1c2ab") is not None
+    assert digest is not None
+    assert digest == registry.digest("role/shop", "2.0-4f1c2ab")
     assert f"released {image} {digest}" in output
     assert (tmp_path / "registry.json").stat().st_mode & 0o777 == 0o600
     assert PASSWORD not in output
