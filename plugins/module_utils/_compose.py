@@ -103,15 +103,24 @@ class Compose:
         text = self._run(f"Reading the compose file of '{self._project}'", ["config", "--hash", "*"])
         return dict(line.split() for line in text.splitlines() if line.strip())
 
-    def up(self, services: t.Sequence[str], *, timeout: float, deps: bool = False, wait: bool = False) -> None:
+    def up(
+        self,
+        services: t.Sequence[str],
+        *,
+        timeout: float,
+        deps: bool = False,
+        wait: bool = False,
+        start: bool = True,
+    ) -> None:
         """Create and start services from images that are here.
 
         :param timeout: seconds until it is given up.
         :param deps: start what they depend on as well.
         :param wait: return when they are healthy.
+        :param start: start them; otherwise they are only made.
         :raises DeployError: compose failed; with its own last lines.
         """
-        args = ["up", "--detach", "--no-build", "--pull", "never"]
+        args = ["up", "--detach" if start else "--no-start", "--no-build", "--pull", "never"]
         if not deps:
             args.append("--no-deps")
         if wait:

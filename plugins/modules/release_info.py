@@ -85,6 +85,19 @@ runs:
   elements: dict
   returned: success
   sample: [{run: 20260131T120000000Z-1a2b3c, release: 11.4.4-0a1b2c3, outcome: DEPLOYED, seconds: 8.2}]
+problems:
+  description:
+    - What is not as it should be, as sentences. The records and the gateway's switch disagree, the live container does not run, a
+      run was interrupted, the standby is gone, a file is damaged.
+  type: list
+  elements: str
+  returned: success
+  sample: ["Release '11.4.4-0a1b2c3' should serve in slot 'green', but its container is gone (removed by hand?)."]
+freeze:
+  description: Until when deploys are refused, and why. Null when they are not.
+  type: dict
+  returned: success
+  sample: {reason: audit, owner: ann, since: "2026-01-31T12:00:00.000Z", end: "2026-02-01T06:00:00.000Z"}
 holder:
   description: The run that is at work now, empty when there is none.
   type: dict

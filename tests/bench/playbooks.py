@@ -54,7 +54,9 @@ def main() -> int:
         taken: dict[str, list[float]] = {"ping": [], "rollback": [], "deploy, nothing changed": []}
         for _round in range(ROUNDS):
             taken["ping"].append(seconds(ping.name))
-            taken["rollback"].append(seconds("playbooks/rollback.yml", "-e", f"j4c_release={parked()}"))
+            taken["rollback"].append(
+                seconds("playbooks/rollback.yml", "-e", f"j4c_release={parked()}", "-e", "j4c_force_reason=bench")
+            )
         parked()
         seconds("playbooks/deploy.yml", "-e", '{"j4c_force_reason": "bench"}')
         for _round in range(ROUNDS):

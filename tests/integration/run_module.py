@@ -22,12 +22,14 @@ def start_module(
     *,
     check: bool = False,
     env: t.Mapping[str, str] | None = None,
+    through: t.Sequence[str] = (),
 ) -> subprocess.Popen[str]:
     """Start a module and return its process.
 
     :param scratch: an empty directory, or one that was given to this function before.
     :param options: the module's options.
     :param env: variables to add to its environment.
+    :param through: a Python file and its arguments to run in the module's place; it gets the module's name and options after them.
     """
     names = scratch / "names/ansible_collections/j4c"
     names.mkdir(parents=True, exist_ok=True)
@@ -37,7 +39,7 @@ def start_module(
     given = scratch / f"args-{len(list(scratch.iterdir()))}.json"
     given.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": args}), encoding="utf-8")
     return subprocess.Popen(
-        [sys.executable, "-m", f"ansible_collections.j4c.deploy.plugins.modules.{name}", str(given)],
+        [sys.executable, *(through or ("-m",)), f"ansible_collections.j4c.deploy.plugins.modules.{name}", str(given)],
         env={**os.environ, "PYTHONPATH": str(scratch / "names"), **(env or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -135,7 +135,9 @@ def test_rolling_back_goes_to_a_kept_release_by_name_and_forward_again(live: Wor
     live.release(NEXT, force_reason="a test")
     assert live.rollback(release=f"11.4.4-{GOOD[:7]}")["outcome"] == "ROLLED_BACK"
     live.idle()
-    assert live.rollback(release=f"11.4.4-{NEXT[:7]}")["outcome"] == "ROLLED_BACK"
+    refused = live.rollback(release=f"11.4.4-{NEXT[:7]}")
+    assert (refused["failed"], "j4c_force_reason" in refused["msg"]) == (True, True)
+    assert live.rollback(release=f"11.4.4-{NEXT[:7]}", force_reason="a test")["outcome"] == "ROLLED_BACK"
     live.assert_good(NEXT, "paused")
     assert f"11.4.4-{GOOD[:7]}" not in live.state["rejected"]
 
@@ -284,14 +286,15 @@ def test_a_release_that_waits_is_sealed_or_taken_back(live: World) -> None:
     assert "2 smoke requests failed" in back["msg"]
     live.assert_good(NEXT)
 
-    waiting = live.release(GOOD, seal_timeout=60)
+    assert "j4c_force_reason" in live.release(GOOD, seal_timeout=60)["msg"]
+    waiting = live.release(GOOD, seal_timeout=60, force_reason="a test")
     back = live.rollback()
     assert not back["failed"]
     assert back["outcome"] == "ROLLED_BACK"
     live.assert_good(NEXT)
 
     # nobody seals it, as if the controller had died: the next run waits until it has taken itself back
-    waiting = live.release(GOOD, seal_timeout=2)
+    waiting = live.release(GOOD, seal_timeout=2, force_reason="a test")
     assert waiting["outcome"] == "PREPARED"
     assert live.release(NEXT, seal_timeout=0)["outcome"] == "UNCHANGED"
     live.assert_good(NEXT)

@@ -8,28 +8,31 @@ This module util is PRIVATE to the collection. It may change at any time.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
+import time
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.j4c.deploy.plugins.module_utils import _docker as docker_engine
 from ansible_collections.j4c.deploy.plugins.module_utils._compose import STDIN, Compose
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.j4c.deploy.plugins.module_utils._files import write_atomic
-from ansible_collections.j4c.deploy.plugins.module_utils._pipeline import verdict
 from ansible_collections.j4c.deploy.plugins.module_utils._release import detach
 from ansible_collections.j4c.deploy.plugins.module_utils._release import document as documents
-from ansible_collections.j4c.deploy.plugins.module_utils._release.engine import PHASE, Engine, Wanted, diff_side
+from ansible_collections.j4c.deploy.plugins.module_utils._release.engine import Engine, Wanted
 from ansible_collections.j4c.deploy.plugins.module_utils._release.lock import read_holder
-from ansible_collections.j4c.deploy.plugins.module_utils._release.model import Observed, Settings
+from ansible_collections.j4c.deploy.plugins.module_utils._release.model import Settings, State
 from ansible_collections.j4c.deploy.plugins.module_utils._release.observe import describe_image
 from ansible_collections.j4c.deploy.plugins.module_utils._release.options import (
     SETTINGS_SPEC,
     release_id_from,
     settings_from,
 )
-from ansible_collections.j4c.deploy.plugins.module_utils._release.plan import Plan
+from ansible_collections.j4c.deploy.plugins.module_utils._release.result import blank, planned, refused
 from ansible_collections.j4c.deploy.plugins.module_utils._release.store import Store, now
+from ansible_collections.j4c.deploy.plugins.module_utils._release.termination import Termination
 from ansible_collections.j4c.deploy.plugins.module_utils._run import Runner
 
 ENGINE_TIMEOUT = 60.0
@@ -46,6 +49,7 @@ MODULE_SPEC: dict[str, t.Any] = {
     "version": {"type": "str", "default": ""},
 }
 MARGIN_SECONDS = 120.0
+LOOK_SECONDS = 0.05
 
 
 class Commands:
@@ -71,13 +75,8 @@ class Commands:
     def released(self, image: str, compose: str, version: str, commit: str, release_id: str) -> dict[str, t.Any]:
         """Bring an image with a compose file live. See the module's documentation for the result."""
         if not image and self._check_mode:
-            return {
-                "changed": True,
-                "outcome": "PLANNED",
-                "msg": "Would release the image that would be built.",
-                "run": "",
-                "steps": [],
-            }
+            told = "Would release the image that would be built."
+            return {**blank(), "changed": True, "outcome": "PLANNED", "msg": told}
         document = self._resolve(compose)
         release = describe_image(
             self._api,
@@ -106,11 +105,20 @@ class Commands:
 
     def rolled_back(self, release_id: str, reason: str) -> dict[str, t.Any]:
         """Go back to an earlier release, or take back the one that waits for its seal."""
+        deadline = time.monotonic() + self._settings.lock_timeout
         holder = read_holder(self._store.root)
+        # a release that will wait for its seal can be taken back as soon as it does
+        while not (release_id or self._check_mode) and (holder.get("kind"), holder.get("phase")) == ("release", "work"):
+            if time.monotonic() >= deadline:
+                break
+            time.sleep(LOOK_SECONDS)
+            holder = read_holder(self._store.root)
         if holder.get("phase") == "prepared" and not release_id:
             result = self._decide(str(holder["run"]), "ROLLBACK", reason)
             # the run tells a failure of the release; here taking it back is what was asked for
             return {**result, "failed": result["outcome"] not in ("ROLLED_BACK", "PLANNED")}
+        # what was waited here is not waited again
+        self._settings = replace(self._settings, lock_timeout=max(0.0, deadline - time.monotonic()))
         return self._do(Wanted("rollback", release_id=release_id, reason=reason), ("sealed",))
 
     def sealed(self, run: str, decision: str, reason: str) -> dict[str, t.Any]:
@@ -120,36 +128,51 @@ class Commands:
     def _decide(self, run: str, decision: str, reason: str) -> dict[str, t.Any]:
         data = self._store.load_run(run) if run else None
         if data is None:
-            return {"changed": False, "outcome": "UNCHANGED", "msg": "No release waits for its seal."}
+            return {**blank(), "msg": "No release waits for its seal."}
+        waits = data["event"] == "prepared"
         if self._check_mode:
-            return {
-                "changed": data["event"] == "prepared",
-                "outcome": "PLANNED",
-                "msg": f"Would end run {run} with {decision}.",
-            }
-        if data["event"] == "prepared":
-            write_atomic(self._store.path("runs", f"{run}.verdict"), f"{decision}\n{reason}\n")
+            told = f"Would end run {run} with {decision}."
+            return {**blank(run), "changed": waits, "outcome": "PLANNED", "msg": told}
+        if waits:
+            write_atomic(self._store.verdict_path(run), f"{decision}\n{reason}\n")
         return detach.follow(self._store, run, (), self._limit())
 
     def _do(self, wanted: Wanted, until: t.Collection[str]) -> dict[str, t.Any]:
-        # a rollback is in a hurry: the engine itself looks and checks before it changes anything
-        if self._check_mode or wanted.kind == "release":
-            observed = self._engine.observe()
-            if self._check_mode or observed.state.run is None:
-                plan = self._engine.plan(wanted, observed)
-                self._engine.check(plan, wanted, observed)
-                if self._check_mode or not plan.steps:
-                    return self._planned(plan, observed)
-        self._store.prepare()
         run_id = f"{now().replace(':', '').replace('-', '').replace('.', '')}-{os.urandom(3).hex()}"
+        try:
+            # a rollback is in a hurry: the engine itself looks and checks before it changes anything
+            if self._check_mode or wanted.kind == "release":
+                observed = self._engine.observe()
+                if self._check_mode or observed.state.run is None:
+                    plan = self._engine.plan(wanted, observed)
+                    self._engine.check(plan, wanted, observed)
+                    if self._check_mode or not plan.steps:
+                        return planned(plan, observed, read_holder(self._store.root))
+            self._store.prepare()
+        except DeployError as exc:
+            return self._refuse(wanted, run_id, exc)
 
         def work(report: detach.Report) -> dict[str, t.Any]:
+            termination = Termination()
+            termination.listen()
             # sockets do not survive the fork in both processes
-            engine = Engine(docker_engine.connect(ENGINE_TIMEOUT), self._runner, self._settings)
+            engine = Engine(docker_engine.connect(ENGINE_TIMEOUT), self._runner, self._settings, termination)
             return engine.run(wanted, run_id, report)
 
-        pid = detach.start(self._store, run_id, work)
-        return detach.follow(self._store, run_id, until, self._limit(), pid)
+        child = detach.start(self._store, run_id, work)
+        return detach.follow(self._store, run_id, until, self._limit(), child)
+
+    def _refuse(self, wanted: Wanted, run_id: str, exc: DeployError) -> dict[str, t.Any]:
+        """Return the result of a run that was refused before an engine was started; it has its place in the history, too."""
+        state = State()
+        with contextlib.suppress(DeployError):
+            state = self._store.load_state()
+        result = refused(exc, "" if self._check_mode else run_id, state, wanted.release)
+        if not self._check_mode:
+            # a server that was never set up has no place for it
+            with contextlib.suppress(OSError):
+                self._store.save_run(run_id, {"event": "end", "result": result})
+        return result
 
     def _limit(self) -> float:
         settings = self._settings
@@ -162,54 +185,16 @@ class Commands:
             + MARGIN_SECONDS
         )
 
-    def _planned(self, plan: Plan, observed: Observed) -> dict[str, t.Any]:
-        before = diff_side(observed)
-        holder = read_holder(self._store.root)
-        interrupted = observed.state.run is not None and not holder
-        steps = [
-            {"name": step.name, "seconds": 0.0, "result": "planned", "detail": step.describe()} for step in plan.steps
-        ]
-        live = observed.live_release
-        release = plan.release or live
-        serving = f"'{live.id}' in slot '{observed.flag}' serves" if live else "nothing serves"
-        if plan.release is not None:
-            msg = f"Would bring '{plan.release.id}' live in slot '{plan.slot}' in {len(steps)} steps; now {serving}."
-        elif steps:
-            msg = f"Would tidy up slot '{plan.steps[0].slot}'; {serving}."
-        else:
-            msg = f"UNCHANGED: {serving}."
-        if holder:
-            msg += f" Now a {holder.get('kind')} of '{holder.get('release')}' is at work, since {holder.get('since')}."
-        if interrupted:
-            msg += " Before that, an interrupted run would be ended."
-        lines = "".join(f"{step.describe()}\n" for step in plan.steps)
-        return {
-            "changed": bool(steps) or interrupted,
-            "outcome": "PLANNED" if steps or interrupted else "UNCHANGED",
-            "msg": msg,
-            "release": release.result() if release else None,
-            "slot": plan.slot or observed.flag,
-            "live": observed.state.live,
-            "standby": observed.state.standby,
-            "steps": steps,
-            "run": "",
-            "health": None,
-            "evidence": {},
-            "seconds": 0.0,
-            "downtime_seconds": 0.0,
-            "diff": {
-                "before": before,
-                "after": f"live: {plan.release.id} in {plan.slot}\n{lines}" if plan.release else before + lines,
-            },
-            **verdict(PHASE, "SUCCESS"),
-        }
-
 
 def run_state(params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
-    """Do what the option ``state`` asks for.
+    """Do what the option ``state`` asks for; a refusal is a result with ``failed``."""
+    try:
+        return _run_state(params, check_mode)
+    except DeployError as exc:
+        return refused(exc)
 
-    :raises DeployError: an option makes no sense, or nothing could be started.
-    """
+
+def _run_state(params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     commands = Commands(settings_from(params), check_mode)
     state = params["state"]
     if state == "sealed":

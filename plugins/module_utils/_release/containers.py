@@ -11,37 +11,54 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.j4c.deploy.plugins.module_utils import _docker as engine
+from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.j4c.deploy.plugins.module_utils._release.model import SlotView
 
 LOG_LINES = 50
+
+
+def named(container: str, doing: str) -> str:
+    """Return a container's id.
+
+    :raises DeployError: it is empty: an engine that is asked about no container at all answers for all of them, or breaks.
+    """
+    if not container:
+        raise DeployError(
+            f"{doing} failed: the container is gone.", hint="Was it removed by hand? Run the playbook again."
+        )
+    return container
 
 
 def set_restart(api: t.Any, container: str, policy: str) -> None:
     """Set a container's restart policy (``no``, ``always``, ``unless-stopped``, ``on-failure:3``)."""
     name, _unused, count = policy.partition(":")
     with engine.engine_errors(f"Setting the restart policy of container '{container[:12]}'"):
-        api.update_container(container, restart_policy={"Name": name, "MaximumRetryCount": int(count or 0)})
+        api.update_container(
+            named(container, "Setting the restart policy"),
+            restart_policy={"Name": name, "MaximumRetryCount": int(count or 0)},
+        )
 
 
 def pause(api: t.Any, container: str) -> None:
     """Freeze a container."""
     with engine.engine_errors(f"Pausing container '{container[:12]}'"):
-        api.pause(container)
+        api.pause(named(container, "Pausing a slot"))
 
 
 def wake(api: t.Any, view: SlotView) -> None:
     """Make a parked container run again, whether it was paused or stopped."""
     with engine.engine_errors(f"Waking slot '{view.name}'"):
+        container = named(view.container, f"Waking slot '{view.name}'")
         if view.status == "paused":
-            api.unpause(view.container)
+            api.unpause(container)
         elif view.status != "running":
-            api.start(view.container)
+            api.start(container)
 
 
 def stop(api: t.Any, container: str, timeout: int) -> None:
     """Stop a container: its stop signal, then KILL after ``timeout`` seconds."""
     with engine.engine_errors(f"Stopping container '{container[:12]}'"):
-        api.stop(container, timeout=timeout)
+        api.stop(named(container, "Stopping a slot"), timeout=timeout)
 
 
 def stop_grace(inspection: t.Mapping[str, t.Any] | None, default: int = 10) -> int:

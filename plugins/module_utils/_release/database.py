@@ -28,7 +28,7 @@ class Sessions:
     def __init__(self, api: t.Any, database: Database | None, container: str) -> None:
         self._api = api
         self._database = database
-        view = engine.inspect_container(api, container) if database else None
+        view = engine.inspect_container(api, container) if database and container else None
         networks = ((view or {}).get("NetworkSettings") or {}).get("Networks") or {}
         self._addresses = [
             str(ipaddress.ip_address(item["IPAddress"])) for item in networks.values() if item.get("IPAddress")

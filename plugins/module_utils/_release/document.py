@@ -37,6 +37,16 @@ def project(service: str, slot: str) -> str:
     return f"{service}-{slot}"
 
 
+def escape(value: str) -> str:
+    """Return a value as a compose file must have it, where a dollar sign begins a variable."""
+    return value.replace("$", "$$")
+
+
+def unescape(value: str) -> str:
+    """Return what compose makes of a value in a resolved file."""
+    return value.replace("$$", "$")
+
+
 def owner_service(document: t.Mapping[str, t.Any], settings: Settings) -> dict[str, t.Any]:
     """Return the service's section of the resolved compose file.
 
@@ -96,8 +106,9 @@ def slot_document(document: t.Mapping[str, t.Any], settings: Settings, slot: str
         }
     ]
     section["environment"] = {
-        **(section.get("environment") or {}),
-        "J4C_COMMIT": release.commit,
+        # a variable without a value would be taken from whatever environment starts the container
+        **{key: value for key, value in (section.get("environment") or {}).items() if value is not None},
+        "J4C_COMMIT": escape(release.commit),
         "J4C_RELEASE": release.id,
         "J4C_SLOT": slot,
     }
@@ -155,7 +166,7 @@ def networks_of(slot_file: t.Mapping[str, t.Any]) -> list[str]:
 def secret_files(slot_file: t.Mapping[str, t.Any]) -> list[str]:
     """Return the paths of the secret and config files that must exist before a slot can start."""
     entries = [*(slot_file.get("secrets") or {}).values(), *(slot_file.get("configs") or {}).values()]
-    return sorted(item["file"] for item in entries if item.get("file"))
+    return sorted(unescape(item["file"]) for item in entries if item.get("file"))
 
 
 def config_hash(document: t.Mapping[str, t.Any], settings: Settings) -> str:

@@ -1,42 +1,43 @@
 # Copyright: (c) 2026, The j4c.deploy authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One run of the release engine: lock, recover, plan, preflight, steps, and the way back when a step fails.
+"""One run of the release engine: lock, recover, plan, preflight, and the steps forward or back.
 
 This module util is PRIVATE to the collection. It may change at any time.
 """
 
 from __future__ import annotations
 
-import signal
+import contextlib
 import time
 import typing as t
 from dataclasses import dataclass, replace
 
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.j4c.deploy.plugins.module_utils._pipeline import verdict
-from ansible_collections.j4c.deploy.plugins.module_utils._release import containers
 from ansible_collections.j4c.deploy.plugins.module_utils._release.context import Context, Kind
 from ansible_collections.j4c.deploy.plugins.module_utils._release.document import slot_document
+from ansible_collections.j4c.deploy.plugins.module_utils._release.freeze import refuse_frozen
 from ansible_collections.j4c.deploy.plugins.module_utils._release.gateway import Gateway
 from ansible_collections.j4c.deploy.plugins.module_utils._release.journal import Journal
-from ansible_collections.j4c.deploy.plugins.module_utils._release.lock import UNDO_PATIENCE, Lock
-from ansible_collections.j4c.deploy.plugins.module_utils._release.model import Observed, Release, Settings, State
+from ansible_collections.j4c.deploy.plugins.module_utils._release.lock import Lock
+from ansible_collections.j4c.deploy.plugins.module_utils._release.model import Observed, Release, Settings
 from ansible_collections.j4c.deploy.plugins.module_utils._release.observe import observe, unique_id
 from ansible_collections.j4c.deploy.plugins.module_utils._release.plan import (
-    SEAL,
     Plan,
-    Step,
-    plan_recovery,
+    plan_nothing,
     plan_release,
     plan_rollback,
 )
 from ansible_collections.j4c.deploy.plugins.module_utils._release.preflight import preflight
-from ansible_collections.j4c.deploy.plugins.module_utils._release.steps import STEPS
+from ansible_collections.j4c.deploy.plugins.module_utils._release.recovery import Recovered, recover
+from ansible_collections.j4c.deploy.plugins.module_utils._release.rejections import reject
+from ansible_collections.j4c.deploy.plugins.module_utils._release.repairs import losses
+from ansible_collections.j4c.deploy.plugins.module_utils._release.result import result_of
 from ansible_collections.j4c.deploy.plugins.module_utils._release.store import Store, now
+from ansible_collections.j4c.deploy.plugins.module_utils._release.termination import Termination
+from ansible_collections.j4c.deploy.plugins.module_utils._release.wayback import go_forward
 from ansible_collections.j4c.deploy.plugins.module_utils._run import Runner
 
-PHASE = "service_deployment"
 Report = t.Callable[[str, "dict[str, t.Any]"], None]
 
 
@@ -66,12 +67,14 @@ class Engine:
 
     :param api: client of the Docker engine.
     :param runner: starts ``docker compose``.
+    :param termination: when a run may be ended by a signal.
     """
 
-    def __init__(self, api: t.Any, runner: Runner, settings: Settings) -> None:
+    def __init__(self, api: t.Any, runner: Runner, settings: Settings, termination: Termination | None = None) -> None:
         self._api = api
         self._runner = runner
         self._settings = settings
+        self._termination = termination or Termination()
         self.store = Store(settings.state_dir, settings.service)
         self.gateway = Gateway(self.store.path("gateway"), settings.gateway_container)
 
@@ -90,7 +93,10 @@ class Engine:
             raise ValueError("a release run needs a release")
         release_id = unique_id(wanted.release, observed)
         release = observed.releases.get(release_id) or replace(wanted.release, id=release_id)
-        return plan_release(release, observed, self._settings)
+        plan = plan_release(release, observed, self._settings)
+        if plan.switches:
+            refuse_frozen(self.store.root)
+        return plan
 
     def check(self, plan: Plan, wanted: Wanted, observed: Observed) -> dict[str, t.Any]:
         """Check everything that can be checked before the first change; return the compose document of the plan's release.
@@ -101,13 +107,8 @@ class Engine:
             return {}
         document = dict(wanted.document) if wanted.document is not None else self.store.load_document(plan.release.id)
         if any(step.name == "start" for step in plan.steps):
-            preflight(
-                self._api,
-                self._settings,
-                observed,
-                plan.slot,
-                slot_document(document, self._settings, plan.slot, plan.release),
-            )
+            slot_file = slot_document(document, self._settings, plan.slot, plan.release)
+            preflight(self._api, self._settings, observed, plan.slot, slot_file)
         return document
 
     def run(self, wanted: Wanted, run_id: str, report: Report) -> dict[str, t.Any]:
@@ -119,284 +120,112 @@ class Engine:
         """
         started = time.monotonic()
         lock = Lock(self.store.root, {"run": run_id, "kind": wanted.kind, "release": wanted.name})
-        lock.acquire(self._settings.lock_timeout)
+        with self._termination.may_end():
+            lock.acquire(self._settings.lock_timeout)
+        recovered = Recovered()
         try:
+            self.store.put_aside()
+            recovered = self._recover(lock, run_id)
             self.store.sweep()
-            journal = Journal(self.store.path("journal.jsonl"), run_id)
-            recovered = self._recover(lock, journal, run_id)
             # ending an interrupted run may have told that only tidying up is left
             lock.phase("work")
-            observed = self.observe()
-            plan = self.plan(wanted, observed)
-            document = self.check(plan, wanted, observed)
-            live = observed.live
-            ctx = Context(
-                self._api,
-                self._runner,
-                self._settings,
-                self.store,
-                self.gateway,
-                lock,
-                journal,
-                run_id,
-                wanted.kind,
-                observed,
-                plan.release or observed.live_release or _unknown(self._settings),
-                plan.slot or observed.flag,
-                document,
-                wanted.reason,
-                state=observed.state,
-            )
-            ctx.report = lambda event: report(event, self._result(ctx, plan, started, recovered, event=event))
-            if not plan.steps:
-                return self._result(ctx, plan, started, recovered)
-            journal.write("start", wanted.kind, release=ctx.release.id, plan=[step.describe() for step in plan.steps])
-            ctx.save(
-                run={
-                    "id": run_id,
-                    "kind": wanted.kind,
-                    "release": ctx.release.id,
-                    "target": ctx.slot,
-                    "previous": live.name if live else "",
-                    "sealed": not plan.switches,
-                    "since": now(),
-                }
-            )
-            failure = self._apply(ctx, plan)
-            ctx.save(run=None)
-            result = self._result(ctx, plan, started, recovered, failure)
-            journal.write("end", wanted.kind, outcome=result["outcome"], seconds=result["seconds"])
-            return result
+            with self._termination.may_end():
+                observed = self.observe()
+                # who wants to leave what serves has got that already
+                gone_back = wanted.kind == "rollback" and not wanted.release_id and recovered.left is not None
+                plan = plan_nothing(observed) if gone_back else self.plan(wanted, observed)
+                document = self.check(plan, wanted, observed)
+            ctx = self._context(lock, run_id, wanted.kind, observed, plan.release, plan.slot, document)
+            ctx.reason = wanted.reason
+            ctx.warnings = [*recovered.told, *losses(observed)]
+            ctx.report = lambda event: report(event, result_of(ctx, plan, started, recovered.done, event=event))
+            if gone_back and recovered.left is not None:
+                ctx.gone_back = True
+                ctx.save(rejected=reject(ctx.state.rejected, recovered.left, wanted.reason or "rolled back", now()))
+            return self._work(ctx, plan, started, recovered.done)
+        except DeployError as exc:
+            exc.fields.update(recovered=recovered.done, changed=bool(recovered.done), **self._known(wanted))
+            raise
         finally:
             lock.release()
 
-    def _apply(self, ctx: Context, plan: Plan) -> _Failure | None:
-        """Do the steps; take them back when one fails before the release is sealed."""
-        done: list[Step] = []
-        for step in plan.steps:
-            try:
-                self._step(ctx, step, done)
-            except Exception as exc:
-                # the record decides: the step that seals may fail after it has sealed
-                if (ctx.state.run or {}).get("sealed"):
-                    # the release serves: what could not be tidied up is left to the next run
-                    ctx.warnings.append(f"Step '{step.name}' failed after the release was sealed: {exc}")
-                    ctx.journal.write("failed", step.name, slot=step.slot, detail=str(exc))
-                    continue
-                return self._undo(ctx, step, done, exc)
-        return None
+    def _known(self, wanted: Wanted) -> dict[str, t.Any]:
+        """Return what the result of a run that is refused can tell besides the reason."""
+        known: dict[str, t.Any] = {"release": wanted.release.result()} if wanted.release else {}
+        with contextlib.suppress(DeployError):
+            state = self.store.load_state()
+            known.update(live=state.live, standby=state.standby)
+        return known
 
-    def _step(self, ctx: Context, step: Step, done: list[Step]) -> None:
-        ctx.journal.write("intent", step.name, slot=step.slot, release=step.release)
-        done.append(step)
-        with ctx.log.step(step.name) as note:
-            note["detail"] = STEPS[step.name].apply(ctx, step)
-        ctx.journal.write("done", step.name, slot=step.slot, detail=note["detail"])
+    def _work(self, ctx: Context, plan: Plan, started: float, recovered: str) -> dict[str, t.Any]:
+        if not plan.steps:
+            return result_of(ctx, plan, started, recovered)
+        before = ctx.observed
+        run = {
+            "id": ctx.run_id,
+            "kind": ctx.kind,
+            "release": ctx.release.id,
+            "target": ctx.slot,
+            "previous": before.live.name if before.live else "",
+            "live": before.state.live,
+            "standby": before.state.standby,
+            "switches": plan.switches,
+            "strategy": self._settings.strategy,
+            "sealed": not plan.switches,
+            "since": now(),
+        }
+        ctx.record("start", ctx.kind, release=ctx.release.id, plan=[step.describe() for step in plan.steps], record=run)
+        ctx.save(run=run)
+        failure = go_forward(ctx, plan)
+        ctx.lenient = True
+        ctx.save(run=None)
+        result = result_of(ctx, plan, started, recovered, failure)
+        ctx.record("end", ctx.kind, outcome=result["outcome"], seconds=result["seconds"], rejected=ctx.state.rejected)
+        self._forget(ctx)
+        return result
 
-    def _undo(self, ctx: Context, failed: Step, done: list[Step], exc: Exception) -> _Failure:
-        # the way back must not be cut short by whatever ended the way forward
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        ctx.lock.phase("undo", UNDO_PATIENCE)
-        ctx.journal.write("failed", failed.name, slot=failed.slot, detail=str(exc))
-        evidence: dict[str, t.Any] = {"step": failed.name, "health": ctx.health.result() if ctx.health else None}
+    def _forget(self, ctx: Context) -> None:
+        """Remove the traces of runs that are too old to be of interest."""
         try:
-            evidence.update(containers.evidence(self._api, ctx.view(ctx.slot)))
-        except DeployError as lost:
-            evidence["lost"] = lost.msg
-        problems = []
-        for step in reversed(done):
-            undo = STEPS[step.name].undo
-            if undo is None:
-                continue
-            ctx.journal.write("undo", step.name, slot=step.slot)
-            try:
-                with ctx.log.step(f"undo_{step.name}"):
-                    undo(ctx, step)
-            except Exception as problem:
-                # the rest of the way back matters more than this part of it
-                problems.append(f"Taking back step '{step.name}' failed: {problem}")
-        error = exc if isinstance(exc, DeployError) else DeployError(f"Step '{failed.name}' failed: {exc!r}")
-        return _Failure(error, evidence, problems, ctx.switched or ctx.halted_at is not None)
+            ctx.journal.prune({*self.store.prune_runs(), ctx.run_id})
+        except OSError as exc:
+            ctx.warnings.append(f"Old runs below '{self.store.root}' cannot be removed: {exc.strerror}.")
 
-    def _recover(self, lock: Lock, journal: Journal, run_id: str) -> str:
-        """End a run that was killed: take it back before its switch, finish it after; return what was done or ``''``."""
-        observed = self.observe()
-        run = observed.state.run
-        if run is None:
-            return ""
-        action = plan_recovery(run, observed)
-        release = observed.releases.get(str(run.get("release"))) or _unknown(self._settings)
-        target = str(run.get("target"))
-        journal.write("recover", action, of=run.get("id"), slot=target, release=release.id)
-        before = replace(observed, flag=str(run.get("previous") or _other_of(target))) if action != "tidy" else observed
-        ctx = Context(
+    def _context(
+        self,
+        lock: Lock,
+        run_id: str,
+        kind: Kind,
+        observed: Observed,
+        release: Release | None,
+        slot: str,
+        document: dict[str, t.Any],
+    ) -> Context:
+        unknown = Release("", self._settings.service, "0", "", {"id": "", "name": ""}, "")
+        return Context(
             self._api,
             self._runner,
             self._settings,
             self.store,
             self.gateway,
             lock,
-            journal,
-            str(run.get("id")),
-            t.cast(Kind, run.get("kind")),
-            before,
-            release,
-            target,
-            {},
-            "the run that released it was interrupted",
+            Journal(self.store.path("journal.jsonl"), run_id),
+            run_id,
+            kind,
+            observed,
+            release or observed.live_release or unknown,
+            slot or observed.flag,
+            document,
+            termination=self._termination,
             state=observed.state,
         )
-        ctx.switched = observed.flag == target
-        if action == "finish":
-            try:
-                ctx.health = None
-                self._finish(ctx, target, release)
-            except DeployError as exc:
-                journal.write("failed", "finish", slot=target, detail=exc.msg)
-                action = "revert"
-        if action == "revert":
-            self._revert(ctx, target, release)
-        if action == "tidy":
-            self._tidy(ctx, observed)
-        ctx.save(run=None)
-        journal.write("recovered", action, of=run.get("id"), slot=target)
-        told = f"The run was interrupted; run {run_id} ended it ({action})."
-        outcome = ("ROLLED_BACK" if ctx.switched else "FAILED_SAFE") if action == "revert" else "DEPLOYED"
-        outcome = "ROLLED_BACK" if ctx.kind == "rollback" and action != "revert" else outcome
-        self.store.save_run(
-            ctx.run_id,
-            {
-                "event": "end",
-                "result": {
-                    "outcome": outcome,
-                    "run": ctx.run_id,
-                    "msg": told,
-                    "failed": action == "revert",
-                    "changed": True,
-                    "release": release.result(),
-                    "live": ctx.state.live,
-                },
-            },
-        )
-        return f"{action} of run {run.get('id')}"
 
-    def _finish(self, ctx: Context, target: str, release: Release) -> None:
-        for name in ("check", "prove_gateway", SEAL):
-            self._step(ctx, Step(name, target, release.id), [])
-        self._tidy(ctx, self.observe())
+    def _recover(self, lock: Lock, run_id: str) -> Recovered:
+        def make(before: Observed, release: Release, slot: str, run: dict[str, t.Any]) -> Context:
+            kind: Kind = "rollback" if run["kind"] == "rollback" else "release"
+            ctx = self._context(lock, str(run["id"]), kind, before, release, slot, {})
+            ctx.journal = Journal(self.store.path("journal.jsonl"), run_id)
+            ctx.reason = "the run that rolled back was interrupted"
+            return ctx
 
-    def _revert(self, ctx: Context, target: str, release: Release) -> None:
-        previous = ctx.observed.live
-        if previous is not None:
-            view = ctx.view(previous.name)
-            containers.wake(self._api, view)
-            old = ctx.observed.releases.get(view.release)
-            containers.set_restart(self._api, view.container, old.restart if old else "unless-stopped")
-            if ctx.gateway.flag() != previous.name:
-                self._step(ctx, Step("check", previous.name, view.release), [])
-                ctx.gateway.switch(previous.name)
-        view = ctx.view(target)
-        undo = STEPS["wake" if ctx.kind == "rollback" else "start"].undo
-        # a standby that the interrupted run had not yet cleared stays
-        if undo is not None and (view.release == release.id or view.strays):
-            undo(ctx, Step("start", target, release.id))
-            left = ctx.view(target)
-            mode = left.status if left.status in ("paused", "running") else "stopped"
-            ctx.save(
-                standby={"slot": target, "release": left.release, "since": now(), "mode": mode}
-                if left.container
-                else None
-            )
-        if not release.sealed:
-            self.store.remove_release(release.id)
-
-    def _tidy(self, ctx: Context, observed: Observed) -> None:
-        idle = observed.idle
-        if idle.status == "running":
-            for name in ("drain", "park"):
-                self._step(ctx, Step(name, idle.name, idle.release), [])
-
-    def _result(
-        self,
-        ctx: Context,
-        plan: Plan,
-        started: float,
-        recovered: str,
-        failure: _Failure | None = None,
-        event: str = "end",
-    ) -> dict[str, t.Any]:
-        state = ctx.state
-        result: dict[str, t.Any] = {
-            "changed": bool(plan.steps or recovered),
-            "run": ctx.run_id,
-            "release": ctx.release.result(),
-            "slot": ctx.slot,
-            "live": state.live,
-            "standby": state.standby,
-            "seconds": round(time.monotonic() - started, 3),
-            "downtime_seconds": round(ctx.downtime, 3),
-            "steps": ctx.log.results,
-            "health": ctx.health.result() if ctx.health else None,
-            "warnings": ctx.warnings,
-            "diff": {"before": diff_side(ctx.observed), "after": _state_side(state)},
-            "recovered": recovered,
-            "evidence": {},
-        }
-        serving = f"'{state.live['release']}' in slot '{state.live['slot']}' serves" if state.live else "nothing serves"
-        if failure is not None:
-            outcome = "ROLLED_BACK" if failure.touched else "FAILED_SAFE"
-            told = "It was taken back" if failure.touched else "The live release was not touched"
-            result.update(failure.error.result())
-            result.update(
-                outcome=outcome,
-                failed=True,
-                evidence=failure.evidence,
-                problems=failure.problems,
-                steps=ctx.log.results,
-                msg=" ".join(
-                    [f"{outcome}: {failure.error.msg} {told}; {serving}.", failure.error.hint or "", *failure.problems]
-                ).strip(),
-                **verdict(PHASE, "ROLLBACK"),
-            )
-            return result
-        outcome = "ROLLED_BACK" if ctx.kind == "rollback" else "REVIEW" if ctx.decision == "REVIEW" else "DEPLOYED"
-        if event == "prepared":
-            outcome = "PREPARED"
-            serving = f"'{ctx.release.id}' in slot '{ctx.slot}' serves and waits for its seal"
-        elif not plan.switches:
-            outcome = "UNCHANGED"
-        result.update(outcome=outcome, msg=f"{outcome}: {serving}.", **verdict(PHASE, "SUCCESS"))
-        return result
-
-
-def diff_side(observed: Observed) -> str:
-    """Return what is live and what stands by, as one side of a diff."""
-    live, idle = observed.live, observed.idle
-    lines = [f"live: {live.release} in {live.name}" if live else "live: none"]
-    if idle.status != "absent":
-        lines.append(f"standby: {idle.release} in {idle.name}")
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _state_side(state: State) -> str:
-    live, standby = state.live, state.standby
-    lines = [f"live: {live['release']} in {live['slot']}" if live else "live: none"]
-    if standby:
-        lines.append(f"standby: {standby['release']} in {standby['slot']}")
-    return "".join(f"{line}\n" for line in lines)
-
-
-@dataclass(frozen=True)
-class _Failure:
-    error: DeployError
-    evidence: dict[str, t.Any]
-    problems: list[str]
-    touched: bool
-
-
-def _unknown(settings: Settings) -> Release:
-    return Release("", settings.service, "0", "", {"id": "", "name": ""}, "")
-
-
-def _other_of(slot: str) -> str:
-    return "green" if slot == "blue" else "blue"
+        return recover(self.observe(), make)

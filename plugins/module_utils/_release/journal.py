@@ -8,10 +8,12 @@ This module util is PRIVATE to the collection. It may change at any time.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import typing as t
 
+from ansible_collections.j4c.deploy.plugins.module_utils._files import write_atomic
 from ansible_collections.j4c.deploy.plugins.module_utils._release.store import now
 
 
@@ -36,11 +38,23 @@ class Journal:
         try:
             size = os.fstat(handle).st_size
             torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
-            line = json.dumps(record, sort_keys=True, ensure_ascii=False)
-            os.write(handle, ("\n" if torn else "").encode() + line.encode() + b"\n")
+            text = ("\n" if torn else "").encode() + _line(record).encode() + b"\n"
+            if os.write(handle, text) != len(text):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._path)
             os.fsync(handle)
         finally:
             os.close(handle)
+
+    def prune(self, kept: t.Collection[str]) -> None:
+        """Forget all runs but those in ``kept``; the file is replaced at once, or stays as it is."""
+        records = read_journal(self._path)
+        newest = [record for record in records if record.get("run") in kept or record.get("run") == self._run]
+        if len(newest) < len(records):
+            write_atomic(self._path, "".join(f"{_line(record)}\n" for record in newest))
+
+
+def _line(record: t.Mapping[str, t.Any]) -> str:
+    return json.dumps(record, sort_keys=True, ensure_ascii=False)
 
 
 def read_journal(path: str) -> list[dict[str, t.Any]]:

@@ -107,7 +107,10 @@ class Release:
 
 @dataclass(frozen=True)
 class SlotView:
-    """What the engine (Docker) has in a slot. ``status`` is the container's, or ``absent``."""
+    """What the engine (Docker) has in a slot. ``status`` is the container's, or ``absent``.
+
+    ``strays`` are ids of further containers of the slot, ``strangers`` names of containers in its project that are not ours.
+    """
 
     name: str
     status: str = "absent"
@@ -117,6 +120,7 @@ class SlotView:
     restart: str = ""
     exit_code: int | None = None
     strays: tuple[str, ...] = ()
+    strangers: tuple[str, ...] = ()
 
     @property
     def exists(self) -> bool:
@@ -136,12 +140,17 @@ class State:
 
 @dataclass(frozen=True)
 class Observed:
-    """The server as it is: where the gateway points, what is in the slots, what is recorded."""
+    """The server as it is: where the gateway points, what is in the slots, what is recorded.
+
+    ``rebuilt`` tells what of the records had to be made anew, ``damaged`` which files cannot be read.
+    """
 
     flag: str
     state: State
     slots: t.Mapping[str, SlotView]
     releases: t.Mapping[str, Release]
+    rebuilt: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
 
     @property
     def live(self) -> SlotView | None:
@@ -151,8 +160,11 @@ class Observed:
 
     @property
     def live_release(self) -> Release | None:
-        """The release in the live slot, when its manifest is known."""
-        return self.releases.get(self.live.release) if self.live else None
+        """The release in the live slot, when its manifest is known; by the record when its container is gone."""
+        if self.live is not None:
+            return self.releases.get(self.live.release)
+        record = self.state.live
+        return self.releases.get(record["release"]) if record and record["slot"] == self.flag else None
 
     @property
     def idle(self) -> SlotView:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.j4c.deploy.plugins.module_utils._release.model import Observed, Release, Settings, SlotView
+from ansible_collections.j4c.deploy.plugins.module_utils._release.rejections import covers, refuse_rejected
+from ansible_collections.j4c.deploy.plugins.module_utils._release.repairs import repairs
 
 # once sealed, nothing takes a release back: the steps after it only tidy up
 SEAL = "seal"
@@ -50,6 +52,11 @@ def _steps(slot: str, release: str, *names: str) -> list[Step]:
     return [Step(name, slot, release) for name in names]
 
 
+def _mend(observed: Observed) -> list[Step]:
+    """Return what brings the records in line with what runs."""
+    return _steps(observed.flag, observed.live.release if observed.live else "", "mend") if repairs(observed) else []
+
+
 def _retire(settings: Settings, old: SlotView | None) -> list[Step]:
     """Return how the slot that has lost its traffic goes to standby."""
     if old is None or old.status in ("absent", "paused"):
@@ -73,20 +80,25 @@ def _replace(settings: Settings, observed: Observed) -> list[Step]:
     return []
 
 
+def plan_nothing(observed: Observed) -> Plan:
+    """Plan only what brings the records in line with what runs."""
+    return Plan(tuple(_mend(observed)))
+
+
 def plan_release(desired: Release, observed: Observed, settings: Settings) -> Plan:
     """Plan how ``desired`` becomes the live release.
 
-    Nothing is planned when the same image with the same configuration serves already; a standby that was not parked then
-    is.
+    Nothing is planned when the same image with the same configuration serves already; what an earlier run left undone then
+    is done.
 
-    :raises DeployError: the release was rolled back before and no reason to release it again is given.
+    :raises DeployError: the release was taken back before and no reason to release it again is given.
     """
     live, current = observed.live, observed.live_release
     if live is not None and live.status == "running" and current is not None and current.same_as(desired):
-        return Plan(tuple(_unfinished(observed, settings)))
+        return Plan((*_mend(observed), *_unfinished(observed, settings)))
     refuse_rejected(desired, observed, settings)
     target = observed.idle
-    steps = [*_steps(target.name, desired.id, "store"), *_clear(target)]
+    steps = [*_mend(observed), *_steps(target.name, desired.id, "store"), *_clear(target)]
     steps += _replace(settings, observed)
     steps += _steps(target.name, desired.id, "start", "check", "prove", "warm_up", SWITCH, "prove_gateway", "watch")
     if settings.hold_seconds > 0:
@@ -101,13 +113,14 @@ def plan_rollback(wanted: str | None, observed: Observed, settings: Settings) ->
     """Plan how an earlier release becomes the live one again.
 
     :param wanted: id of a kept release; the one that was sealed last before the live one when ``None``.
-    :raises DeployError: there is no such release, or none to go back to.
+    :raises DeployError: there is no such release, none to go back to, or it was taken back before and no reason is given.
     """
     target_release = choose_rollback(wanted, observed)
     live, target = observed.live, observed.idle
+    steps = _mend(observed)
     if live is not None and live.release == target_release.id and live.status == "running":
-        return Plan(())
-    steps: list[Step] = []
+        return Plan(tuple(steps))
+    refuse_rejected(target_release, observed, settings)
     if target.status in ("paused", "running", "exited") and target.release == target_release.id:
         steps += _replace(settings, observed)
         steps += _steps(target.name, target_release.id, "wake", "check", "prove")
@@ -131,11 +144,19 @@ def choose_rollback(wanted: str | None, observed: Observed) -> Release:
                 f"There is no release '{wanted}' on this server (kept: {kept}).",
                 hint="Choose one of the kept releases, or deploy that version.",
             )
+        if not releases[wanted].sealed:
+            raise DeployError(
+                f"Release '{wanted}' never served for good, so there is nothing to go back to (kept: {kept}).",
+                hint="Choose one of the kept releases, or deploy that version.",
+            )
         return releases[wanted]
+    rejected = observed.state.rejected.items()
     candidates = [
         item
         for item in releases.values()
-        if item.sealed and item.id not in observed.state.rejected and (live is None or item.id != live.id)
+        if item.sealed
+        and (live is None or item.id != live.id)
+        and not any(covers(key, why, item) for key, why in rejected)
     ]
     if live is not None and live.sealed:
         candidates = [item for item in candidates if item.sealed and item.sealed < live.sealed]
@@ -148,23 +169,6 @@ def choose_rollback(wanted: str | None, observed: Observed) -> Release:
     return max(candidates, key=lambda item: item.sealed or "")
 
 
-def refuse_rejected(desired: Release, observed: Observed, settings: Settings) -> None:
-    """Refuse a release that was rolled back before, unless a reason is given.
-
-    :raises DeployError: it was, and there is none.
-    """
-    if settings.force_reason:
-        return
-    for release_id, why in observed.state.rejected.items():
-        known = observed.releases.get(release_id)
-        if known is not None and known.same_as(desired):
-            raise DeployError(
-                f"Release '{release_id}' was rolled back at {why.get('at')} ({why.get('reason')}) and the one to release is the same "
-                "image with the same configuration.",
-                hint="Release a fixed version, or say why it is good now with -e j4c_force_reason='...'.",
-            )
-
-
 def _unfinished(observed: Observed, settings: Settings) -> list[Step]:
     """Return what an earlier run left to do in the idle slot."""
     idle = observed.idle
@@ -173,14 +177,21 @@ def _unfinished(observed: Observed, settings: Settings) -> list[Step]:
     return []
 
 
-def plan_recovery(run: t.Mapping[str, t.Any], observed: Observed) -> str:
-    """Decide how to end a run that was interrupted: ``revert``, ``finish`` or ``tidy``.
+def plan_recovery(run: t.Mapping[str, t.Any], observed: Observed) -> tuple[str, ...]:
+    """Decide how to end a run that was interrupted: the ways to try, the best first.
 
-    :param run: the unfinished run as state.json has it: ``target`` is its slot, ``sealed`` whether it got that far,
-        ``prepared`` whether it waited for its seal.
+    ``tidy`` does what is left after the seal, ``revert`` goes back to what served before, ``finish`` seals after all. After the
+    switch the older release is preferred, because it has proven itself, unless the new one was validated.
+
+    :param run: the unfinished run as state.json has it: ``target`` is its slot, ``previous`` the one before or ``''``, ``sealed``
+        whether it got that far, ``validated`` what its validation said.
     """
     if run.get("sealed"):
-        return "tidy"
-    if observed.flag != run.get("target") or run.get("prepared"):
-        return "revert"
-    return "finish"
+        return ("tidy",)
+    if observed.flag != run.get("target") or run.get("validated") == "ROLLBACK":
+        return ("revert",)
+    if not run.get("previous"):
+        return ("finish", "revert")
+    if run.get("kind") == "rollback" or run.get("validated"):
+        return ("finish", "revert")
+    return ("revert", "finish")

@@ -40,8 +40,9 @@ def preflight(
     """
     findings = [
         *_gateway(api, settings),
-        *_networks(api, settings, slot, slot_file),
-        *_port(settings, observed, slot),
+        *_strangers(api, settings, observed, slot),
+        *_networks(api, settings, observed, slot, slot_file),
+        *_port(api, settings, observed, slot),
         *_files(slot_file),
         *_disk(api, settings),
         *_memory(settings, observed, slot_file, meminfo),
@@ -62,7 +63,31 @@ def _gateway(api: t.Any, settings: Settings) -> list[str]:
     return []
 
 
-def _networks(api: t.Any, settings: Settings, slot: str, slot_file: t.Mapping[str, t.Any]) -> list[str]:
+def _ours(observed: Observed, slot: str) -> set[str]:
+    view = observed.slots[slot]
+    return {view.container, *view.strays} - {""}
+
+
+def _strangers(api: t.Any, settings: Settings, observed: Observed, slot: str) -> list[str]:
+    project = documents.project(settings.service, slot)
+    findings = [
+        f"Container '{name}' is in the compose project '{project}' of slot '{slot}', but no release made it. "
+        "Move it to another project, or remove it with 'docker rm'."
+        for name in observed.slots[slot].strangers
+    ]
+    name = f"{project}-{settings.service}-1"
+    taken = engine.inspect_container(api, name)
+    if taken is not None and taken["Id"] not in _ours(observed, slot) and name not in observed.slots[slot].strangers:
+        findings.append(
+            f"The name '{name}', which slot '{slot}' needs, belongs to container {taken['Id'][:12]} of image "
+            f"'{taken['Config'].get('Image') or taken['Image']}'. Rename it with 'docker rename', or remove it."
+        )
+    return findings
+
+
+def _networks(
+    api: t.Any, settings: Settings, observed: Observed, slot: str, slot_file: t.Mapping[str, t.Any]
+) -> list[str]:
     with engine.engine_errors("Listing networks"):
         known = {item["Name"]: item["Id"] for item in api.networks()}
         findings = [
@@ -72,11 +97,10 @@ def _networks(api: t.Any, settings: Settings, slot: str, slot_file: t.Mapping[st
         ]
         if settings.edge_network not in known:
             return findings
-        members = (api.inspect_network(known[settings.edge_network]).get("Containers") or {}).values()
-    project = documents.project(settings.service, slot)
-    for member in members:
+        members = api.inspect_network(known[settings.edge_network]).get("Containers") or {}
+    for container, member in members.items():
         address = member.get("IPv4Address", "").partition("/")[0]
-        if address == settings.addresses[slot] and not member["Name"].startswith(f"{project}-"):
+        if address == settings.addresses[slot] and container not in _ours(observed, slot):
             findings.append(
                 f"Address {address} of slot '{slot}' is taken by container '{member['Name']}'. "
                 "Remove that container from the network, or choose other addresses (j4c_edge_addresses)."
@@ -84,9 +108,9 @@ def _networks(api: t.Any, settings: Settings, slot: str, slot_file: t.Mapping[st
     return findings
 
 
-def _port(settings: Settings, observed: Observed, slot: str) -> list[str]:
+def _port(api: t.Any, settings: Settings, observed: Observed, slot: str) -> list[str]:
     # the slot's own container holds the port until it is cleared
-    if observed.slots[slot].exists:
+    if observed.slots[slot].status in ("running", "paused") or observed.slots[slot].strays:
         return []
     port = settings.slot_ports[slot]
     with socket.socket() as probe:
@@ -96,11 +120,20 @@ def _port(settings: Settings, observed: Observed, slot: str) -> list[str]:
         except OSError as exc:
             if exc.errno not in (errno.EADDRINUSE, errno.EACCES):
                 raise
+            owner = _publisher(api, port)
             return [
-                f"Port {port} on 127.0.0.1, which slot '{slot}' needs, is in use ({exc.strerror}). "
+                f"Port {port} on 127.0.0.1, which slot '{slot}' needs, is in use{owner} ({exc.strerror}). "
                 f"Find its owner with 'ss -ltnp sport = :{port}' and end it, or choose another port (j4c_slot_ports)."
             ]
     return []
+
+
+def _publisher(api: t.Any, port: int) -> str:
+    with engine.engine_errors("Listing all containers"):
+        for item in api.containers(all=False):
+            if any(entry.get("PublicPort") == port for entry in item.get("Ports") or []):
+                return f" by container '{item['Names'][0].lstrip('/')}'"
+    return ""
 
 
 def _files(slot_file: t.Mapping[str, t.Any]) -> list[str]:

@@ -26,25 +26,44 @@ def choose_superseded(releases: t.Mapping[str, Release], state: State, keep: int
 
 
 def prune_releases(api: t.Any, store: Store, state: State, keep: int) -> list[str]:
-    """Remove superseded releases and the images that no kept release uses; return their ids."""
+    """Remove superseded releases and the images that nothing else uses; return their ids."""
     releases = store.load_releases()
     superseded = choose_superseded(releases, state, keep)
-    gone = {item.id for item in superseded}
-    needed = {item.image["id"] for item in releases.values() if item.id not in gone}
     for item in superseded:
         store.remove_release(item.id)
-        if item.image["id"] not in needed:
-            _remove_image(api, item.image["id"])
+    if superseded:
+        needed = store.images_in_use() | _images_of_containers(api)
+        for item in superseded:
+            if item.image["id"] and item.image["id"] not in needed:
+                _remove_image(api, item.image)
     return [item.id for item in superseded]
 
 
-def _remove_image(api: t.Any, image: str) -> None:
-    with engine.engine_errors(f"Removing image '{image}'"):
-        try:
-            api.remove_image(image, force=True)
-        except engine.docker.errors.ImageNotFound:
-            return
-        except engine.docker.errors.APIError as exc:
-            # a container that is not ours uses it
-            if exc.response is None or exc.response.status_code != 409:
-                raise
+def _images_of_containers(api: t.Any) -> set[str]:
+    with engine.engine_errors("Listing all containers"):
+        return {item["ImageID"] for item in api.containers(all=True)}
+
+
+def _remove_image(api: t.Any, image: t.Mapping[str, str]) -> None:
+    """Take a release's names from its image, and remove it when nobody has given it other names."""
+    found = engine.inspect_image(api, image["id"])
+    if found is None:
+        return
+    repository = _repository(image["name"])
+    tags = list(found.get("RepoTags") or [])
+    ours = [tag for tag in tags if _repository(tag) == repository]
+    with engine.engine_errors(f"Removing image '{image['name']}'"):
+        # without force: an image that a container has begun to use meanwhile stays
+        for name in ours if tags else [image["id"]]:
+            try:
+                api.remove_image(name, force=False)
+            except engine.docker.errors.ImageNotFound:
+                continue
+            except engine.docker.errors.APIError as exc:
+                if exc.response is None or exc.response.status_code != 409:
+                    raise
+
+
+def _repository(name: str) -> str:
+    head, _colon, tail = name.rpartition(":")
+    return head if head and "/" not in tail else name

@@ -68,19 +68,21 @@ class FakeDocker:
             raise docker.errors.NotFound(f"No such container: {name}", explanation=f"No such container: {name}")
         return self.views[name]
 
-    def containers(self, all: bool, filters: dict[str, str]) -> list[dict[str, t.Any]]:  # noqa: A002
+    def containers(self, all: bool, filters: t.Mapping[str, str] | None = None) -> list[dict[str, t.Any]]:  # noqa: A002
         if "containers" in self.broken:
             raise self.broken["containers"]
-        key, _unused, value = filters["label"].partition("=")
+        key, _unused, value = (filters or {"label": "="})["label"].partition("=")
         return [
             {
                 "Id": item["Id"],
+                "Names": [item["Name"]],
+                "Ports": [{"PublicPort": port} for port in item.get("published", ())],
                 "Labels": item["Config"]["Labels"],
                 "State": item["State"]["Status"],
                 "ImageID": item["Image"],
             }
             for item in self.views.values()
-            if item["Config"]["Labels"].get(key) == value and (all or item["State"]["Running"])
+            if item["Config"]["Labels"].get(key, "") == value and (all or item["State"]["Running"])
         ]
 
     def inspect_container(self, name: str) -> dict[str, t.Any]:
@@ -93,7 +95,15 @@ class FakeDocker:
 
     def remove_image(self, name: str, force: bool) -> None:
         self._call("remove_image", name)
-        self.inspect_image(name)
+        assert not force
+        for image, found in list(self.images.items()):
+            tags = found.get("RepoTags") or []
+            if name in (image, *tags):
+                found["RepoTags"] = [tag for tag in tags if tag != name]
+                if not found["RepoTags"]:
+                    del self.images[image]
+                return
+        raise docker.errors.ImageNotFound(f"No such image: {name}")
 
     def _set(self, call: str, name: str, status: str) -> None:
         self._call(call, name)

@@ -16,6 +16,7 @@ from ansible_collections.j4c.deploy.plugins.module_utils._release.model import (
     SlotView,
     State,
 )
+from ansible_collections.j4c.deploy.plugins.module_utils._release.repairs import true_state
 
 SETTINGS = Settings(
     service="shop",
@@ -58,6 +59,8 @@ def server(
     green: SlotView | None = None,
     **state: t.Any,
 ) -> Observed:
-    """Return a server; slots that are not given are empty."""
+    """Return a server; slots that are not given are empty, records that are not given are what they should be."""
     slots = {"blue": blue or SlotView("blue"), "green": green or SlotView("green")}
-    return Observed(flag, State(**state), slots, {item.id: item for item in releases})
+    seen = Observed(flag, State(**state), slots, {item.id: item for item in releases})
+    true = true_state(seen)
+    return replace(seen, state=replace(seen.state, **{"live": true.live, "standby": true.standby, **state}))

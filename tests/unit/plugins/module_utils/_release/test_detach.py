@@ -13,7 +13,9 @@ import pytest
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.j4c.deploy.plugins.module_utils._release import detach
 from ansible_collections.j4c.deploy.plugins.module_utils._release.lock import Lock
+from ansible_collections.j4c.deploy.plugins.module_utils._release.result import blank
 from ansible_collections.j4c.deploy.plugins.module_utils._release.store import Store
+from ansible_collections.j4c.deploy.plugins.module_utils._release.termination import Termination
 
 LONG = 20.0
 
@@ -26,20 +28,21 @@ def store(tmp_path: Path) -> Store:
 
 
 @pytest.fixture
-def begin(store: Store) -> t.Iterator[t.Callable[[detach.Work], int]]:
+def begin(store: Store) -> t.Iterator[t.Callable[[detach.Work], detach.Child]]:
     """Start engines and end those that are left."""
-    pids: list[int] = []
+    children: list[detach.Child] = []
 
-    def start(work: detach.Work) -> int:
-        pids.append(detach.start(store, "r1", work))
-        return pids[-1]
+    def start(work: detach.Work) -> detach.Child:
+        children.append(detach.start(store, "r1", work))
+        return children[-1]
 
     yield start
-    for pid in pids:
+    for child in children:
+        os.close(child.spare)
         try:
-            if os.waitpid(pid, os.WNOHANG)[0] == 0:
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
+            if os.waitpid(child.pid, os.WNOHANG)[0] == 0:
+                os.kill(child.pid, signal.SIGKILL)
+                os.waitpid(child.pid, 0)
         except ChildProcessError:
             continue
 
@@ -50,9 +53,9 @@ def wait_for(path: str) -> None:
 
 
 def test_the_result_is_handed_over(store: Store, begin: t.Any) -> None:
-    pid = begin(lambda report: {"changed": True, "outcome": "DEPLOYED", "pid": os.getpid()})
-    result = detach.follow(store, "r1", (), LONG, pid)
-    assert result == {"changed": True, "outcome": "DEPLOYED", "pid": pid}
+    child = begin(lambda report: {"changed": True, "outcome": "DEPLOYED", "pid": os.getpid()})
+    result = detach.follow(store, "r1", (), LONG, child)
+    assert result == {"changed": True, "outcome": "DEPLOYED", "pid": child.pid}
     assert store.load_run("r1") == {"event": "end", "result": result}
 
 
@@ -67,13 +70,13 @@ def test_the_engine_is_cut_off_from_its_caller(store: Store, begin: t.Any) -> No
             "open": sorted(int(name) for name in os.listdir("/proc/self/fd")),
         }
 
-    pid = begin(work)
-    result = detach.follow(store, "r1", (), LONG, pid)
-    assert (result["session"], result["hangup"], result["input"]) == (pid, True, "")
-    # the standard ones, what they were copied from, and the listing itself
-    assert len(result["open"]) <= 6
-    assert Path(store.path("engine.log")).read_bytes() == b"out err"
-    assert os.stat(store.path("engine.log")).st_mode & 0o777 == 0o600
+    child = begin(work)
+    result = detach.follow(store, "r1", (), LONG, child)
+    assert (result["session"], result["hangup"], result["input"]) == (child.pid, True, "")
+    # the standard ones, what they were copied from, the spare one, and the listing itself
+    assert len(result["open"]) <= 7
+    assert Path(store.path("runs", "r1.log")).read_bytes() == b"out err"
+    assert os.stat(store.path("runs", "r1.log")).st_mode & 0o777 == 0o600
 
 
 def test_a_known_failure_is_a_result(store: Store, begin: t.Any) -> None:
@@ -82,10 +85,10 @@ def test_a_known_failure_is_a_result(store: Store, begin: t.Any) -> None:
 
     result = detach.follow(store, "r1", (), LONG, begin(work))
     assert result == {
+        **blank("r1"),
         "failed": True,
-        "changed": False,
         "outcome": "FAILED_SAFE",
-        "run": "r1",
+        "decision": "ROLLBACK",
         "msg": "The lock is taken. Wait.",
         "hint": "Wait.",
         "holder": {"run": "r0"},
@@ -99,13 +102,13 @@ def test_a_defect_is_a_result_and_its_traceback_is_logged(store: Store, begin: t
     result = detach.follow(store, "r1", (), LONG, begin(work))
     assert (result["failed"], result["outcome"]) == (True, "FAILED_SAFE")
     assert result["msg"] == "The engine broke: KeyError('slot')."
-    assert "in work\n    raise KeyError" in Path(store.path("engine.log")).read_text("utf-8")
+    assert "in work\n    raise KeyError" in Path(store.path("runs", "r1.log")).read_text("utf-8")
 
 
 def test_a_killed_engine_is_noticed(store: Store, begin: t.Any) -> None:
-    pid = begin(lambda report: os.kill(os.getpid(), signal.SIGKILL))
+    child = begin(lambda report: os.kill(os.getpid(), signal.SIGKILL))
     with pytest.raises(DeployError, match="The engine of run r1 was killed in the middle of its work") as caught:
-        detach.follow(store, "r1", (), LONG, pid)
+        detach.follow(store, "r1", (), LONG, child)
     assert caught.value.fields == {"outcome": "INTERRUPTED", "run": "r1"}
     assert "same playbook again" in (caught.value.hint or "")
 
@@ -117,12 +120,12 @@ def test_a_killed_engine_that_is_nobodys_child_is_noticed_by_its_lock(store: Sto
         signal.pause()
         return {}
 
-    pid = begin(work)
-    assert detach.follow(store, "r1", ("prepared",), LONG, pid) == {"run": "r1"}
+    child = begin(work)
+    assert detach.follow(store, "r1", ("prepared",), LONG, child) == {"run": "r1"}
     with pytest.raises(DeployError) as caught:
         detach.follow(store, "r1", (), 0.05)
     assert caught.value.fields["outcome"] == "RUNNING"
-    os.kill(pid, signal.SIGKILL)
+    os.kill(child.pid, signal.SIGKILL)
     with pytest.raises(DeployError) as caught:
         detach.follow(store, "r1", (), LONG)
     assert caught.value.fields["outcome"] == "INTERRUPTED"
@@ -131,14 +134,19 @@ def test_a_killed_engine_that_is_nobodys_child_is_noticed_by_its_lock(store: Sto
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_is_a_known_failure(store: Store, begin: t.Any, number: signal.Signals) -> None:
     def work(report: detach.Report) -> dict[str, t.Any]:
-        report("prepared", {})
-        signal.pause()
+        termination = Termination()
+        termination.listen()
+        with termination.may_end():
+            report("prepared", {})
+            signal.pause()
         return {}
 
-    pid = begin(work)
-    detach.follow(store, "r1", ("prepared",), LONG, pid)
-    os.kill(pid, number)
-    assert detach.follow(store, "r1", (), LONG, pid)["msg"] == f"The engine was ended by signal {int(number)}."
+    child = begin(work)
+    detach.follow(store, "r1", ("prepared",), LONG, child)
+    os.kill(child.pid, number)
+    assert detach.follow(store, "r1", (), LONG, child)["msg"].startswith(
+        f"The engine was ended by signal {int(number)}."
+    )
 
 
 def test_a_run_goes_on_when_its_follower_gives_up(store: Store, begin: t.Any, tmp_path: Path) -> None:
@@ -148,12 +156,12 @@ def test_a_run_goes_on_when_its_follower_gives_up(store: Store, begin: t.Any, tm
         wait_for(go)
         return {"outcome": "DEPLOYED"}
 
-    pid = begin(work)
+    child = begin(work)
     with pytest.raises(DeployError, match=r"Run r1 did not end within 0\.05 s; it goes on on the server") as caught:
-        detach.follow(store, "r1", (), 0.05, pid)
+        detach.follow(store, "r1", (), 0.05, child)
     assert caught.value.fields == {"outcome": "RUNNING", "run": "r1"}
     Path(go).touch()
-    assert detach.follow(store, "r1", (), LONG, pid) == {"outcome": "DEPLOYED"}
+    assert detach.follow(store, "r1", (), LONG, child) == {"outcome": "DEPLOYED"}
 
 
 def test_an_event_in_between_is_returned_to_who_asks_for_it(store: Store, begin: t.Any, tmp_path: Path) -> None:
@@ -164,9 +172,9 @@ def test_an_event_in_between_is_returned_to_who_asks_for_it(store: Store, begin:
         wait_for(go)
         return {"outcome": "DEPLOYED"}
 
-    pid = begin(work)
-    assert detach.follow(store, "r1", ("prepared",), LONG, pid) == {"outcome": "PREPARED"}
+    child = begin(work)
+    assert detach.follow(store, "r1", ("prepared",), LONG, child) == {"outcome": "PREPARED"}
     with pytest.raises(DeployError):
-        detach.follow(store, "r1", ("sealed",), 0.05, pid)
+        detach.follow(store, "r1", ("sealed",), 0.05, child)
     Path(go).touch()
-    assert detach.follow(store, "r1", ("sealed",), LONG, pid) == {"outcome": "DEPLOYED"}
+    assert detach.follow(store, "r1", ("sealed",), LONG, child) == {"outcome": "DEPLOYED"}

@@ -89,7 +89,6 @@ def test_the_compose_file_of_a_slot() -> None:
                 "restart": "no",
                 "environment": {
                     "LANG": "C",
-                    "EMPTY": None,
                     "J4C_COMMIT": "",
                     "J4C_RELEASE": "v7",
                     "J4C_SLOT": "green",
@@ -271,3 +270,15 @@ def test_the_settings_decide_where_a_slot_is() -> None:
     assert found["name"] == "pay-blue"
     assert found["networks"] == {"edge": {"name": "pay-edge", "external": True}}
     assert found["services"]["pay"]["ports"][0]["target"] == 9003
+
+
+def test_a_dollar_sign_stays_one() -> None:
+    """What the owner's resolved file has is doubled already; what we add must be, and paths on this machine must not."""
+    document = {
+        "services": {"shop": {"image": "x", "environment": {"KEY": "a$$b"}, "secrets": [{"source": "s"}]}},
+        "secrets": {"s": {"name": "s", "file": "/srv/$$money"}},
+    }
+    made = documents.slot_document(document, SETTINGS, "green", release("v1", commit="c$d"))
+    section = made["services"]["shop"]
+    assert (section["environment"]["KEY"], section["environment"]["J4C_COMMIT"]) == ("a$$b", "c$$d")
+    assert documents.secret_files(made) == ["/srv/$money"]

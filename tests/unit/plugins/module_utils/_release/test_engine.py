@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.j4c.deploy.plugins.module_utils._release import identity, steps
+from ansible_collections.j4c.deploy.plugins.module_utils._release import identity, standby
 from ansible_collections.j4c.deploy.plugins.module_utils._release.engine import Wanted
 from ansible_collections.j4c.deploy.plugins.module_utils._release.lock import read_holder
 from ansible_collections.j4c.deploy.plugins.module_utils._release.model import Database
+from ansible_collections.j4c.deploy.plugins.module_utils._release.store import Store
 
 from tests.unit.plugins.module_utils._release.fake_docker import conflict
 from tests.unit.plugins.module_utils._release.samples import release
@@ -105,21 +106,22 @@ def test_a_standby_is_woken_without_what_only_a_start_needs(live: World) -> None
 
 
 def test_a_new_container_that_ends_is_removed_and_nobody_saw_it(live: World) -> None:
-    live.newborn = "exited"
+    live.newborns["v2"] = "exited"
     result = live.release("v2")
     assert (result["outcome"], result["failed"], result["decision"]) == ("FAILED_SAFE", True, "ROLLBACK")
     assert result["msg"].startswith(
         "FAILED_SAFE: Release 'v2' did not become healthy in slot 'green': the container is exited, exit status 0."
     )
     assert "The live release was not touched; 'v1' in slot 'blue' serves." in result["msg"]
-    assert steps_of(result)[-4:] == ["start ok", "check failed", "undo_start ok", "undo_store ok"]
+    assert steps_of(result)[-5:] == [
+        *("start ok", "check failed", "undo_start ok", "undo_store ok", "restore_standby ok")
+    ]
     assert live.told("undo") == ["undo start", "undo store"]
     assert (result["evidence"]["step"], result["evidence"]["logs"]) == ("check", ["started", "broke �"])
     assert result["evidence"]["inspect"]["state"]["Status"] == "exited"
     assert result["evidence"]["health"]["healthy"] is False
-    assert live.slots() == {"blue": "v1 running", "green": "absent"}
+    assert live.slots() == {"blue": "v1 running", "green": "v0 paused"}
     assert sorted(live.engine.store.load_releases()) == ["v0", "v1"]
-    assert not os.path.exists(live.engine.store.path("slots", "green.json"))
     assert "restart shop-blue-v1" not in " ".join(live.calls)
     assert live.clean()
 
@@ -141,7 +143,7 @@ def test_after_the_switch_the_flag_goes_back_first(live: World) -> None:
     assert result["msg"].endswith("It was taken back; 'v1' in slot 'blue' serves.")
     assert live.told("undo") == ["undo switch", "undo start", "undo store"]
     assert live.engine.gateway.flag() == "blue"
-    assert live.slots() == {"blue": "v1 running", "green": "absent"}
+    assert live.slots() == {"blue": "v1 running", "green": "v0 paused"}
     assert live.clean()
 
 
@@ -155,7 +157,7 @@ def test_a_rollback_that_fails_parks_the_standby_again(live: World) -> None:
 
 
 def test_a_part_of_the_way_back_that_fails_does_not_stop_the_rest(live: World) -> None:
-    live.newborn = "exited"
+    live.newborns["v2"] = "exited"
     live.broken["remove"] = conflict("out of order", 500)
     # nothing to clear before the start, so that only the way back removes
     del live.views["shop-green-v0"]
@@ -168,7 +170,7 @@ def test_a_part_of_the_way_back_that_fails_does_not_stop_the_rest(live: World) -
 
 
 def test_evidence_that_cannot_be_taken_is_told(live: World) -> None:
-    live.newborn = "exited"
+    live.newborns["v2"] = "exited"
 
     def logs(name: str, tail: int) -> bytes:
         raise conflict("out of order", 500)
@@ -221,7 +223,10 @@ def test_a_container_that_ends_while_it_is_watched_is_taken_back(live: World) ->
         "failed its checks while it was watched in slot 'green'. container: the container ran out of" in result["msg"]
     )
     assert result["health"]["healthy"] is False
-    assert live.slots() == {"blue": "v1 running", "green": "absent"}
+    assert live.slots() == {"blue": "v1 running", "green": "v0 paused"}
+    assert "failed its checks while it was watched" in live.engine.store.load_state().rejected["v2"]["reason"]
+    with pytest.raises(DeployError, match="Release 'v2' was rolled back"):
+        live.release("v2", "again")
 
 
 @pytest.mark.parametrize(
@@ -277,8 +282,8 @@ def test_connections_that_do_not_end_are_cut_when_their_slot_is_needed(live: Wor
     live.views["shop-green-v0"]["State"].update(Status="running")
     live.says["cat"] = [BUSY.replace(b"0B001EAC", b"0C001EAC")]
     result = live.release("v2")
-    assert steps_of(result)[:3] == ["store ok", "drain ok", "clear ok"]
-    assert result["warnings"][0] == "1 connections that were still open on slot 'green' were cut."
+    assert steps_of(result)[:4] == ["mend ok", "store ok", "drain ok", "clear ok"]
+    assert result["warnings"][1] == "1 connections that were still open on slot 'green' were cut."
     assert live.slots()["green"] == "v2 running"
 
 
@@ -292,7 +297,7 @@ DATABASE = Database("db", "root", "shop")
 def test_a_slot_is_never_frozen_in_a_transaction(
     live: World, monkeypatch: pytest.MonkeyPatch, answers: list[bytes], left: str, pauses: int
 ) -> None:
-    monkeypatch.setattr(steps, "PARK_TRIES", 3)
+    monkeypatch.setattr(standby, "PARK_TRIES", 3)
     live.settings = replace(live.settings, database=DATABASE)
     live.views["shop-blue-v1"]["NetworkSettings"]["Networks"] = {"edge": {"IPAddress": "172.30.0.11"}}
     live.says["psql"] = answers
@@ -321,13 +326,13 @@ def test_nothing_is_changed_when_the_start_is_impossible(live: World) -> None:
 
 def test_recreate_stops_the_old_one_first_and_brings_it_back(live: World) -> None:
     live.settings = replace(live.settings, strategy="recreate")
-    live.newborn = "exited"
+    live.newborns["v2"] = "exited"
     result = live.release("v2")
     assert (result["outcome"], result["downtime_seconds"] > 0) == ("ROLLED_BACK", True)
     assert live.told("undo") == ["undo start", "undo halt", "undo store"]
     assert live.slots()["blue"] == "v1 running"
     assert live.views["shop-blue-v1"]["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
-    live.newborn = "running"
+    live.newborns.clear()
     again = live.release("v2", "again")
     assert (again["outcome"], again["downtime_seconds"] > 0) == ("DEPLOYED", True)
     # a frozen container would run again beside the new one when it is woken by accident
@@ -384,18 +389,53 @@ def test_a_run_that_was_killed_before_the_switch_is_taken_back(live: World) -> N
     assert live.slots()["green"] == "v2 running"
     result = live.release("v1", "next")
     assert (result["recovered"], result["outcome"], result["changed"]) == ("revert of run killed", "UNCHANGED", True)
-    assert live.slots() == {"blue": "v1 running", "green": "absent"}
+    assert live.slots() == {"blue": "v1 running", "green": "v0 paused"}
     assert sorted(live.engine.store.load_releases()) == ["v0", "v1"]
     run = live.engine.store.load_run("killed")
     assert run is not None
     assert (run["event"], run["result"]["outcome"], run["result"]["failed"]) == ("end", "FAILED_SAFE", True)
-    assert run["result"]["msg"] == "The run was interrupted; run next ended it (revert)."
+    assert run["result"]["msg"] == "FAILED_SAFE: the run was interrupted; the next one ended it (revert)."
     assert live.told("recover", "recovered") == ["recover revert", "recovered revert"]
     assert live.clean()
 
 
-def test_a_run_that_was_killed_after_the_switch_is_finished(live: World) -> None:
+def test_a_run_that_was_killed_before_its_validation_goes_back_to_what_served(live: World) -> None:
     kill(live, "v2", "watch")
+    assert live.engine.gateway.flag() == "green"
+    result = live.release("v1", "next")
+    assert (result["recovered"], result["outcome"]) == ("revert of run killed", "UNCHANGED")
+    assert live.slots() == {"blue": "v1 running", "green": "v0 paused"}
+    assert live.engine.gateway.flag() == "blue"
+    # nobody knows that anything is wrong with it
+    assert live.release("v2", "again")["outcome"] == "DEPLOYED"
+
+
+def test_it_is_kept_when_what_served_does_not_any_more(live: World) -> None:
+    kill(live, "v2", "watch")
+    live.views.pop("shop-blue-v1")
+    live.newborns["v1"] = "exited"
+    result = live.release("v2", "next")
+    assert (result["recovered"], result["outcome"]) == ("finish of run killed", "UNCHANGED")
+    assert live.slots()["green"] == "v2 running"
+    assert any("Recovery of run killed (revert): Release 'v1' did not" in item for item in result["warnings"])
+
+
+def kill_before_the_seal(world: World) -> None:
+    save = Store.save_state
+
+    def save_state(self: Store, state: t.Any) -> None:
+        if (state.run or {}).get("sealed"):
+            raise Killed
+        save(self, state)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Store, "save_state", save_state)
+        with pytest.raises(Killed):
+            world.release("v2", "killed")
+
+
+def test_a_run_that_was_killed_after_its_validation_is_finished(live: World) -> None:
+    kill_before_the_seal(live)
     result = live.release("v2", "next")
     assert (result["recovered"], result["outcome"]) == ("finish of run killed", "UNCHANGED")
     assert live.slots() == {"blue": "v1 paused", "green": "v2 running"}
@@ -408,8 +448,9 @@ def test_a_run_that_was_killed_after_the_switch_is_finished(live: World) -> None
 
 
 def test_a_run_that_cannot_be_finished_is_taken_back(live: World) -> None:
-    kill(live, "v2", "watch")
+    kill_before_the_seal(live)
     live.stop("shop-green-v2", timeout=1)
+    live.broken["start"] = conflict("out of order", 500)
     result = live.release("v1", "next")
     assert (result["recovered"], result["outcome"]) == ("revert of run killed", "UNCHANGED")
     assert live.engine.gateway.flag() == "blue"

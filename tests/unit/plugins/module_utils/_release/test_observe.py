@@ -40,10 +40,10 @@ ONE_OFF = container("one-off", labels={PROJECT: "shop-green"})
             SlotView("green", "paused", "g", "v3", "sha256:image", "no", 0),
             id="one",
         ),
-        pytest.param([ONE_OFF], SlotView("green", strays=("one-off",)), id="stray-only"),
+        pytest.param([ONE_OFF], SlotView("green", strangers=("one-off",)), id="stranger-only"),
         pytest.param(
             [ONE_OFF, in_slot("g", "green"), in_slot("again", "green")],
-            SlotView("green", "running", "g", "v1", "sha256:image", "no", 0, ("again", "one-off")),
+            SlotView("green", "running", "g", "v1", "sha256:image", "no", 0, ("again",), ("one-off",)),
             id="with-strays",
         ),
     ],
@@ -69,6 +69,7 @@ def test_the_whole_server(tmp_path: Path) -> None:
         observe(FakeDocker(), store, gateway, "shop")
     gateway.create()
     gateway.switch("green")
+    store.save_state(State())
     found = observe(FakeDocker(in_slot("g", "green"), in_slot("b", "blue", "paused", "v0")), store, gateway, "shop")
     assert (found.flag, found.state, found.releases) == ("green", State(), {})
     assert (found.live, found.idle) == (found.slots["green"], found.slots["blue"])

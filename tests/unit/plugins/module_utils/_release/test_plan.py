@@ -15,6 +15,7 @@ from ansible_collections.j4c.deploy.plugins.module_utils._release.plan import (
     plan_release,
     plan_rollback,
 )
+from ansible_collections.j4c.deploy.plugins.module_utils._release.rejections import reject
 from ansible_collections.j4c.deploy.plugins.module_utils._release.steps import STEPS
 
 from tests.unit.plugins.module_utils._release.samples import (
@@ -168,15 +169,25 @@ def test_what_only_looks_the_same_is_released(observed: Observed, desired: Relea
     assert plan_release(desired, observed, settings()).switches
 
 
-REJECTED = {"v3": {"at": "2026-01-04", "reason": "slow"}}
+REJECTED = reject({}, V3, "slow", "2026-01-04")
 
 
-def test_a_rejected_release_is_refused_without_a_reason() -> None:
-    observed = server(V2, V3, blue=BLUE, rejected=REJECTED)
+@pytest.mark.parametrize("releases", [(V2, V3), (V2,)], ids=["stored", "removed"])
+@pytest.mark.parametrize("again", [release("v3.2", image="v3"), release("v3", image="other")], ids=["image", "id"])
+def test_a_rejected_release_is_refused_without_a_reason(releases: t.Any, again: Release) -> None:
+    observed = server(*releases, blue=BLUE, rejected=REJECTED)
     with pytest.raises(DeployError) as caught:
-        plan_release(release("v3.2", image="v3"), observed, settings())
+        plan_release(again, observed, settings())
     assert caught.value.msg.startswith("Release 'v3' was rolled back at 2026-01-04 (slow)")
     assert "j4c_force_reason" in (caught.value.hint or "")
+
+
+def test_a_rollback_to_a_rejected_release_needs_a_reason() -> None:
+    observed = server(V1, V2, V3, blue=BLUE, rejected=REJECTED)
+    with pytest.raises(DeployError, match="Release 'v3' was rolled back"):
+        plan_rollback("v3", observed, settings())
+    assert plan_rollback("v3", observed, settings(force_reason="it was the network")).switches
+    assert told(plan_rollback(None, observed, settings()))[0].startswith("green:v1 start")
 
 
 @pytest.mark.parametrize(
@@ -184,7 +195,7 @@ def test_a_rejected_release_is_refused_without_a_reason() -> None:
     [
         pytest.param(release("v3.2", image="v3"), (V2, V3), "fixed the database", id="with-a-reason"),
         pytest.param(release("v3.2", image="v3", config="other"), (V2, V3), "", id="other-configuration"),
-        pytest.param(release("v3.2", image="v3"), (V2,), "", id="rejected-one-is-forgotten"),
+        pytest.param(release("v3.2", image="other"), (V2,), "", id="other-image"),
         pytest.param(NEW, (V2, V3), "", id="another"),
     ],
 )
@@ -292,8 +303,16 @@ def test_a_rollback_wakes_the_standby_or_starts_what_is_kept(
         pytest.param(
             server(*ALL, blue=BLUE3, rejected={"v2": {"at": "", "reason": ""}}), "v2", "v2", id="rejected-by-name"
         ),
-        pytest.param(server(*ALL, blue=BLUE3), "failed", "failed", id="unsealed-by-name"),
         pytest.param(server(*ALL, blue=slot("blue", of="v1")), "v3", "v3", id="later-by-name"),
+        pytest.param(
+            server(*ALL, live={"slot": "blue", "release": "v3", "since": ""}), None, "v2", id="the-live-one-was-removed"
+        ),
+        pytest.param(
+            server(*ALL, blue=BLUE3, rejected=reject({}, release("v2.2", image="v2"), "", "")),
+            None,
+            "v1",
+            id="rejected-by-image",
+        ),
         pytest.param(server(*ALL, blue=slot("blue", of="failed")), None, "v3", id="the-live-one-was-never-sealed"),
         pytest.param(server(*ALL, blue=slot("blue", of="lost")), None, "v3", id="the-live-one-has-no-manifest"),
     ],
@@ -310,6 +329,12 @@ def test_which_release_a_rollback_goes_to(observed: Observed, wanted: str | None
             "v9",
             "There is no release 'v9' on this server (kept: v1, v2, v3).",
             id="unknown",
+        ),
+        pytest.param(
+            server(*ALL, blue=BLUE3),
+            "failed",
+            "Release 'failed' never served for good, so there is nothing to go back to (kept: v1, v2, v3).",
+            id="never-sealed",
         ),
         pytest.param(
             server(V1, V2, blue=slot("blue", of="v1")),
@@ -335,21 +360,29 @@ def test_a_rollback_with_nothing_to_go_back_to_says_so(observed: Observed, wante
     assert caught.value.hint
 
 
+RELEASE = {"kind": "release", "target": "green", "previous": "blue"}
+ROLLBACK = {**RELEASE, "kind": "rollback"}
+
+
 @pytest.mark.parametrize(
     ("run", "flag", "expected"),
     [
-        ({"target": "green"}, "blue", "revert"),
-        ({"target": "green"}, "green", "finish"),
-        ({"target": "green", "prepared": True}, "green", "revert"),
-        ({"target": "green", "prepared": True}, "blue", "revert"),
-        ({"target": "green", "sealed": True}, "green", "tidy"),
-        ({"target": "green", "prepared": True, "sealed": True}, "green", "tidy"),
-        ({"target": "blue", "sealed": True}, "green", "tidy"),
-        ({}, "green", "revert"),
+        pytest.param(RELEASE, "blue", "revert", id="before-the-switch"),
+        pytest.param(RELEASE, "green", "revert finish", id="not-validated"),
+        pytest.param({**RELEASE, "previous": ""}, "green", "finish revert", id="nothing-to-go-back-to"),
+        pytest.param({**RELEASE, "prepared": True}, "green", "revert finish", id="waits-for-its-seal"),
+        pytest.param({**RELEASE, "validated": "SUCCESS"}, "green", "finish revert", id="validated"),
+        pytest.param({**RELEASE, "validated": "REVIEW"}, "green", "finish revert", id="to-be-reviewed"),
+        pytest.param({**RELEASE, "validated": "ROLLBACK"}, "green", "revert", id="not-accepted"),
+        pytest.param({**RELEASE, "validated": "SUCCESS"}, "blue", "revert", id="was-on-its-way-back"),
+        pytest.param(ROLLBACK, "green", "finish revert", id="rollback"),
+        pytest.param(ROLLBACK, "blue", "revert", id="rollback-before-the-switch"),
+        pytest.param({**RELEASE, "sealed": True}, "green", "tidy", id="sealed"),
+        pytest.param({**RELEASE, "sealed": True}, "blue", "tidy", id="sealed-and-moved-by-hand"),
     ],
 )
 def test_how_an_interrupted_run_is_ended(run: dict[str, t.Any], flag: str, expected: str) -> None:
-    assert plan_recovery(run, server(flag=flag)) == expected
+    assert " ".join(plan_recovery(run, server(flag=flag))) == expected
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.j4c.deploy.plugins.module_utils._release.document import slot_document
-from ansible_collections.j4c.deploy.plugins.module_utils._release.model import Observed, Settings
+from ansible_collections.j4c.deploy.plugins.module_utils._release.model import Observed, Settings, SlotView
 from ansible_collections.j4c.deploy.plugins.module_utils._release.preflight import preflight
 
 from tests.unit.plugins.module_utils._release.fake_docker import FakeDocker, container
@@ -87,13 +87,14 @@ def test_a_gateway_that_does_not_run_is_found(machine: Machine) -> None:
         ("shop-green-shop-1", "172.30.0.12/24", False),
         ("shop-blue-shop-1", "172.30.0.11/24", False),
         ("shop-blue-shop-1", "172.30.0.12/24", True),
+        ("shop-green-imitation", "172.30.0.12/24", True),
         ("intruder", "172.30.0.120/24", False),
         ("intruder", "", False),
     ],
 )
 def test_an_address_that_is_taken_is_found(machine: Machine, name: str, address: str, taken: bool) -> None:
-    machine.api.known_networks["shop-edge"]["Containers"] = {"x": {"Name": name, "IPv4Address": address}}
-    found = machine.findings()
+    machine.api.known_networks["shop-edge"]["Containers"] = {f"{name}-id": {"Name": name, "IPv4Address": address}}
+    found = machine.findings(server(green=SlotView("green", "running", "shop-green-shop-1-id", "v1")))
     assert bool(found) is taken
     if taken:
         assert found[0].startswith(f"Address 172.30.0.12 of slot 'green' is taken by container '{name}'. Remove")
@@ -108,6 +109,23 @@ def test_a_port_that_is_taken_is_found_unless_by_the_slot_itself(machine: Machin
         assert found.startswith(f"Port {port} on 127.0.0.1, which slot 'green' needs, is in use")
         assert f"ss -ltnp sport = :{port}" in found
         assert machine.findings(server(green=slot("green", "paused", "v1"))) == []
+        # one that has stopped does not hold it
+        machine.api.views["x"] = {**container("intruder"), "published": [port]}
+        (found,) = machine.findings(server(green=slot("green", "exited", "v1")))
+        assert "is in use by container 'intruder'" in found
+
+
+def test_a_name_that_is_taken_is_found(machine: Machine) -> None:
+    machine.api.views["x"] = {**container("x", image="sha256:other"), "Name": "/shop-green-shop-1"}
+    machine.api.views["shop-green-shop-1"] = machine.api.views["x"]
+    (found,) = machine.findings()
+    assert found.startswith("The name 'shop-green-shop-1', which slot 'green' needs, belongs to container x of image")
+    assert machine.findings(server(green=SlotView("green", "running", "x", "v1"))) == []
+
+
+def test_strangers_in_a_slot_are_found(machine: Machine) -> None:
+    (found,) = machine.findings(server(green=SlotView("green", strangers=("shop-green-debug-1",))))
+    assert found.startswith("Container 'shop-green-debug-1' is in the compose project 'shop-green' of slot 'green'")
 
 
 def test_a_secret_file_that_is_missing_is_found(machine: Machine) -> None:

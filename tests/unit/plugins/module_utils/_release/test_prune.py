@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import typing as t
 from pathlib import Path
 
 import docker.errors
@@ -12,7 +13,7 @@ from ansible_collections.j4c.deploy.plugins.module_utils._release.model import R
 from ansible_collections.j4c.deploy.plugins.module_utils._release.prune import choose_superseded, prune_releases
 from ansible_collections.j4c.deploy.plugins.module_utils._release.store import Store
 
-from tests.unit.plugins.module_utils._release.fake_docker import FakeDocker, conflict
+from tests.unit.plugins.module_utils._release.fake_docker import FakeDocker, conflict, container
 from tests.unit.plugins.module_utils._release.samples import release
 
 SEALED = [release(f"v{number}", sealed=f"2026-01-0{number}") for number in range(1, 7)]
@@ -57,18 +58,50 @@ def store(tmp_path: Path) -> Store:
     return made
 
 
+def image(*tags: str) -> dict[str, t.Any]:
+    return {"RepoTags": list(tags)}
+
+
 def test_images_go_with_the_last_release_that_uses_them(store: Store) -> None:
     api = FakeDocker()
-    api.images = {item.image["id"]: {} for item in SEALED}
+    api.images = {item.image["id"]: image(f"shop:{item.id}", f"shop:{item.id}-abc") for item in SEALED}
     assert prune_releases(api, store, State({"slot": "blue", "release": "v3"}), 1) == ["same", "v1", "v2"]
-    assert api.calls == [f"remove_image {SEALED[0].image['id']}", f"remove_image {SEALED[1].image['id']}"]
+    assert api.calls == [f"remove_image shop:{name}" for name in ("v1", "v1-abc", "v2", "v2-abc")]
+    assert SEALED[2].image["id"] in api.images
     assert list(store.load_releases()) == ["v3"]
+
+
+@pytest.mark.parametrize("status", ["running", "exited"])
+def test_an_image_of_a_strangers_container_keeps_its_names(store: Store, status: str) -> None:
+    api = FakeDocker(container("stranger", status, image=SEALED[0].image["id"]))
+    api.images = {SEALED[0].image["id"]: image("shop:v1")}
+    prune_releases(api, store, State(), 1)
+    assert api.calls == []
+
+
+def test_an_image_that_another_service_keeps_stays(store: Store, tmp_path: Path) -> None:
+    neighbour = Store(str(tmp_path), "neighbour")
+    neighbour.save_release(release("mine", image="v1"), {})
+    (tmp_path / "no-service").write_text("", "ascii")
+    api = FakeDocker()
+    api.images = {SEALED[0].image["id"]: image("shop:v1"), SEALED[1].image["id"]: image("shop:v2")}
+    prune_releases(api, store, State(), 1)
+    assert api.calls == ["remove_image shop:v2"]
+
+
+def test_names_that_somebody_else_gave_stay(store: Store) -> None:
+    api = FakeDocker()
+    api.images = {SEALED[0].image["id"]: image("shop:v1", "host:5000/backup:v1"), SEALED[1].image["id"]: image()}
+    prune_releases(api, store, State(), 1)
+    assert api.calls == ["remove_image shop:v1", f"remove_image {SEALED[1].image['id']}"]
+    assert api.images == {SEALED[0].image["id"]: image("host:5000/backup:v1")}
 
 
 def test_an_image_that_is_gone_or_in_use_is_no_trouble(store: Store) -> None:
     api = FakeDocker()
     prune_releases(api, store, State(), 2)
     assert list(store.load_releases()) == ["v2", "v3"]
+    api.images = {SEALED[1].image["id"]: image("shop:v2")}
     api.broken["remove_image"] = conflict("image is being used by running container")
     prune_releases(api, store, State(), 1)
     assert list(store.load_releases()) == ["v3"]
@@ -76,6 +109,7 @@ def test_an_image_that_is_gone_or_in_use_is_no_trouble(store: Store) -> None:
 
 def test_an_engine_that_cannot_remove_an_image_is_told(store: Store) -> None:
     api = FakeDocker()
+    api.images = {SEALED[0].image["id"]: image("shop:v1")}
     api.broken["remove_image"] = docker.errors.APIError("x", explanation="out of order")
-    with pytest.raises(DeployError, match="Removing image 'sha256:.*' failed: out of order"):
+    with pytest.raises(DeployError, match="Removing image 'shop:.*' failed: out of order"):
         prune_releases(api, store, State(), 1)

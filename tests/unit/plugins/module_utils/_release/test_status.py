@@ -27,6 +27,7 @@ SLOT = {
     "since": "2026-01-01T00:00:00Z",
 }
 EMPTY: dict[str, t.Any] = {"live": None, "standby": None, "health": None, "holder": {}, "runs": []}
+EMPTY.update(problems=[], freeze=None)
 
 
 @pytest.mark.parametrize(
@@ -105,6 +106,8 @@ def test_a_server_without_releases(params: dict[str, t.Any], monkeypatch: pytest
         "runs": [],
         "holder": {},
         "rejected": {},
+        "problems": [],
+        "freeze": None,
         "table": ["live     none", "standby  none"],
     }
 
@@ -161,7 +164,47 @@ def test_a_slot_without_manifest_or_container(params: dict[str, t.Any], monkeypa
     result = status_of(api, params, monkeypatch)
     assert (result["live"]["version"], result["live"]["image_name"]) == ("", "")
     assert result["health"]["healthy"] is False
-    assert "health   container FAILED" in result["table"][2]
+    lines = result["table"]
+    assert any(line.startswith("health   container FAILED") for line in lines)
+    assert (
+        "PROBLEM  Release 'lost' should serve in slot 'blue', but its container is exited with exit status 0." in lines
+    )
+    assert any("it cannot be told what slot 'blue' holds" in line for line in lines)
+
+
+def test_what_is_wrong_is_told(params: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(params["state_dir"], "shop")
+    for name in ("v1", "v2"):
+        store.save_release(release(name, sealed=f"2026-01-0{name[1]}"))
+    store.save_state(
+        State(
+            {"slot": "green", "release": "v1", "since": ""},
+            {"slot": "blue", "release": "v2", "since": "", "mode": "paused"},
+        )
+    )
+    stranger = {**in_slot("x", "green"), "Name": "/intruder"}
+    stranger["Config"]["Labels"].pop("io.j4c.slot")
+    api = FakeDocker(in_slot("b", "blue", "running", "v2"), stranger)
+    assert status_of(api, params, monkeypatch)["problems"] == [
+        "The records name 'v1' in slot 'green' as live, the gateway's switch 'v2' in slot 'blue'.",
+        "The records name 'v2' in slot 'blue' (paused) as standby, there is nothing.",
+        "The live container in slot 'blue' would not come back after a reboot.",
+        "Container 'intruder' is in the project of slot 'green', but no release made it.",
+    ]
+    run = {"id": "r9", "kind": "release", "release": "v2", "target": "blue"}
+    store.save_state(State({"slot": "blue", "release": "v2", "since": ""}, None, run))
+    store.save_run("r9", {"event": "prepared", "result": {}})
+    result = status_of(FakeDocker(), params, monkeypatch)
+    assert result["problems"] == [
+        "Run r9 (a release of 'v2') was interrupted. The next deploy or rollback ends it first.",
+        "Release 'v2' should serve in slot 'blue', but its container is gone (removed by hand?).",
+    ]
+    assert result["runs"][0]["outcome"] == "INTERRUPTED"
+    lock = Lock(store.root, {"run": "r9", "kind": "release", "release": "v2"})
+    lock.acquire(0)
+    result = status_of(FakeDocker(), params, monkeypatch)
+    lock.release()
+    assert (result["problems"], result["runs"][0]["outcome"]) == ([], "RUNNING")
 
 
 def test_no_history_is_asked_for(params: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import typing as t
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def test_times_sort_as_text() -> None:
         State(
             {"slot": "blue", "release": "v2", "since": "s"},
             {"slot": "green", "release": "v1", "since": "s", "mode": "paused"},
-            {"id": "r", "sealed": False},
+            {"id": "r", "kind": "release", "release": "v2", "target": "blue", "sealed": False},
             {"v3": {"at": "t", "reason": "größer"}},
         ),
     ],
@@ -56,37 +57,103 @@ def test_the_state_comes_back_as_it_was_saved(store: Store, state: State) -> Non
     assert mode(store.path("state.json")) == 0o600
 
 
-@pytest.mark.parametrize("schema", [2, 0, "1", None])
-def test_the_state_of_another_version_is_refused(store: Store, schema: object) -> None:
-    Path(store.path("state.json")).write_text(json.dumps({"schema": schema, "live": None}), "utf-8")
-    with pytest.raises(DeployError) as caught:
-        store.load_state()
-    assert f"'{store.path('state.json')}' has schema {schema!r}; this version" in caught.value.msg
-    assert "version of j4c.deploy that wrote it" in (caught.value.hint or "")
-
-
-@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"schema": 1'])
-def test_damaged_files_are_named_with_a_way_out(store: Store, damage: bytes) -> None:
-    os.makedirs(store.path("releases", "v1"))
-    for path, load in (
-        (store.path("state.json"), store.load_state),
-        (store.path("releases", "v1", "manifest.json"), store.load_releases),
-        (store.path("releases", "v1", "compose.json"), lambda: store.load_document("v1")),
-        (store.path("runs", "r1.json"), lambda: store.load_run("r1")),
-    ):
-        Path(path).write_bytes(damage)
+def test_the_state_of_a_newer_version_is_refused(store: Store) -> None:
+    Path(store.path("state.json")).write_text(json.dumps({"schema": 2, "live": None}), "utf-8")
+    for load in (store.load_state, store.read_state, store.put_aside):
         with pytest.raises(DeployError) as caught:
             load()
-        assert caught.value.msg.startswith(f"'{path}' cannot be read: ")
-        assert "Restore it from a backup" in (caught.value.hint or "")
-        os.unlink(path)
+        assert f"'{store.path('state.json')}' has schema 2; this version" in caught.value.msg
+        assert "version of j4c.deploy that wrote it" in (caught.value.hint or "")
 
 
-def test_a_manifest_that_lacks_a_key_is_damaged(store: Store) -> None:
+def altered(**changes: t.Any) -> bytes:
+    """Return a good state.json with changes."""
+    good: dict[str, t.Any] = {"schema": 1, "live": None, "standby": None, "run": None, "rejected": {}}
+    return json.dumps({**good, **changes}).encode()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff\xfe",
+        b'{"schema": 1',
+        altered(schema=0),
+        altered(schema="1"),
+        altered(schema=None),
+        altered(live="v1"),
+        altered(live={"slot": "blue"}),
+        altered(live={"slot": "red", "release": "v1", "since": ""}),
+        altered(standby={"slot": "blue", "release": 1, "since": ""}),
+        altered(run={}),
+        altered(rejected=[]),
+        altered(rejected={"v1": "slow"}),
+        b'{"schema": 1}',
+    ],
+)
+def test_a_damaged_state_is_none_and_kept_for_people(store: Store, damage: bytes) -> None:
+    Path(store.path("state.json")).write_bytes(damage)
+    state, why = store.read_state()
+    assert state is None
+    assert why.startswith("is damaged (")
+    with pytest.raises(DeployError, match="is damaged"):
+        store.load_state()
+    store.put_aside()
+    assert store.read_state() == (None, "is missing")
+    (kept,) = Path(store.root).glob("state.json.damaged-*")
+    assert kept.read_bytes() == damage
+
+
+def test_a_good_state_is_not_put_aside(store: Store) -> None:
+    store.put_aside()
+    store.save_state(State())
+    store.put_aside()
+    assert store.read_state() == (State(), "")
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"id": "v1"}'])
+def test_one_damaged_file_does_not_stand_in_the_way_of_others(store: Store, damage: bytes) -> None:
     store.save_release(V1)
-    Path(store.path("releases", "v1", "manifest.json")).write_text('{"id": "v1"}', "utf-8")
-    with pytest.raises(DeployError, match=r"manifest\.json' cannot be read: "):
-        store.load_releases()
+    store.save_release(release("v2"), {})
+    path = Path(store.path("releases", "v2", "manifest.json"))
+    path.write_bytes(damage)
+    damaged: list[str] = []
+    assert list(store.load_releases(damaged)) == ["v1"]
+    assert damaged == [str(path)]
+    Path(store.path("runs", "r1.json")).write_bytes(damage)
+    assert (store.load_run("r1") or {}).get("event") is None
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]"])
+def test_a_damaged_compose_file_is_named_with_a_way_out(store: Store, damage: bytes) -> None:
+    store.save_release(V1, {})
+    path = store.path("releases", "v1", "compose.json")
+    Path(path).write_bytes(damage)
+    with pytest.raises(DeployError) as caught:
+        store.load_document("v1")
+    assert caught.value.msg.startswith(f"'{path}' cannot be read: ")
+    assert "backup" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../runs", "a/b", "/etc"])
+def test_no_directory_but_that_of_a_release_is_ever_removed(store: Store, name: str) -> None:
+    store.save_release(V1)
+    with pytest.raises(ValueError, match="names no release"):
+        store.remove_release(name)
+    assert list(store.load_releases()) == ["v1"]
+
+
+def test_seals_are_in_order_whatever_the_clock_does(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    ahead = release("v1", sealed="2999-12-31T23:59:59.999Z")
+    store.save_release(ahead)
+    first = store.seal_release(release("v2"))
+    second = store.seal_release(release("v3"))
+    assert [first.sealed, second.sealed] == ["3000-01-01T00:00:00.000Z", "3000-01-01T00:00:00.001Z"]
+    assert store.seal_release(first) == first
+    assert (store.seal_release(first, again=True).sealed or "") > (second.sealed or "")
 
 
 def test_a_release_comes_back_as_it_was_saved(store: Store) -> None:

@@ -25,7 +25,7 @@ from tests.unit.web import Web
 COMPOSE = """\
 #!/bin/sh
 while [ $# -gt 0 ]; do
-    case "$1" in -p) project=$2 ;; -f) file=$2 ;; config) exec cat ;; esac
+    case "$1" in -p) project=$2 ;; -f) file=$2 ;; --no-start) project=made-$project ;; config) exec cat ;; esac
     shift
 done
 [ ! -e "$STARTED/refuse" ] || { cat "$STARTED/refuse" >&2; exit 17; }
@@ -39,7 +39,7 @@ class Killed(BaseException):
 
 
 class World(FakeDocker):
-    """A server on which compose starts containers of which ``newborn`` is the state.
+    """A server on which compose starts containers; ``newborns`` has the state that those of a release get to.
 
     :param root: an empty directory for it.
     :param front: answers in the gateway's place.
@@ -48,7 +48,7 @@ class World(FakeDocker):
     def __init__(self, root: Path, front: Web) -> None:
         super().__init__(container("shop-core-gateway-1"))
         self.known_networks = {"shop-edge": {}, "shop-data": {}}
-        self.newborn = "running"
+        self.newborns: dict[str, str] = {}
         self.killer: t.Callable[[], bool] = lambda: False
         self.front = front
         self.started = root / "started"
@@ -81,12 +81,15 @@ class World(FakeDocker):
         """Answer as the gateway does."""
         return 200, b"", {"X-J4C-Slot": self.engine.gateway.flag()}
 
-    def containers(self, all: bool, filters: dict[str, str]) -> list[dict[str, t.Any]]:  # noqa: A002
+    def containers(self, all: bool, filters: t.Mapping[str, str] | None = None) -> list[dict[str, t.Any]]:  # noqa: A002
         for path in self.started.glob("*.json"):
             section = json.loads(path.read_text("utf-8"))["services"]["shop"]
-            name = f"{path.stem}-{section['labels']['io.j4c.release']}"
+            project = path.stem.replace("made-", "")
+            name = f"{project}-{section['labels']['io.j4c.release']}"
+            status = self.newborns.get(section["labels"]["io.j4c.release"], "running")
+            status = "created" if path.name.startswith("made-") else status
             self.views[name] = container(
-                name, self.newborn, labels={**section["labels"], PROJECT: path.stem}, image=section["image"]
+                name, status, labels={**section["labels"], PROJECT: project}, image=section["image"]
             )
             path.unlink()
         return super().containers(all, filters)
