@@ -9,16 +9,21 @@ This module util is PRIVATE to the collection. It may change at any time.
 from __future__ import annotations
 
 import contextlib
+import datetime
 import json
 import os
 import tempfile
 import typing as t
 
 from ansible_collections.j4c.deploy.plugins.module_utils import _docker as engine
+from ansible_collections.j4c.deploy.plugins.module_utils import _dockerfile_hadolint as hadolint
+from ansible_collections.j4c.deploy.plugins.module_utils import _dockerfile_policy as policies
 from ansible_collections.j4c.deploy.plugins.module_utils import _image_context as context
 from ansible_collections.j4c.deploy.plugins.module_utils import _image_dockerfile as dockerfiles
 from ansible_collections.j4c.deploy.plugins.module_utils import _image_recipe as recipes
 from ansible_collections.j4c.deploy.plugins.module_utils import _image_report as report
+from ansible_collections.j4c.deploy.plugins.module_utils._dockerfile_policy_finding import Finding
+from ansible_collections.j4c.deploy.plugins.module_utils._dockerfile_syntax import read_instructions
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.j4c.deploy.plugins.module_utils._files import tail
 from ansible_collections.j4c.deploy.plugins.module_utils._image_recipe import Recipe, Step, Tagged, Wanted
@@ -92,13 +97,16 @@ class ImageBuilder:
             self._log.add("build", "planned", "the artifact is not built yet")
             return self._result(True, None, {"reason": "the artifact is not built yet", "changed_inputs": []})
         with self._log.step("observe"):
+            policy = policies.make_policy(wanted.policy)
             text = recipes.read_dockerfile(wanted.dockerfile)
+            stages = dockerfiles.stages(read_instructions(wanted.dockerfile, text, wanted.args), wanted.args)
             artifact = context.load_artifact(wanted.artifact)
             api = self._connect()
-            needed = dockerfiles.bases(dockerfiles.parse(text), wanted.args)
-            bases = {item.name: (engine.inspect_image(api, item.name) or {}).get("Id") for item in needed}
+            images = {item.name: engine.inspect_image(api, item.name) or {} for item in dockerfiles.bases(stages)}
+            bases = {name: image.get("Id") for name, image in images.items()}
             recipe = recipes.make_recipe(wanted, artifact, text, bases)
             tagged = self._tagged(api, recipe)
+        findings = self._inspect(policy, stages, recipe, images)
         steps = recipes.plan(recipe, tagged)
         builds = any(step.action == "build" for step in steps)
         evidence = {
@@ -107,6 +115,7 @@ class ImageBuilder:
             "fingerprint": recipe.fingerprint,
             "layout": recipe.layout,
             "bases": [{"name": name, "id": bases[name]} for name in sorted(bases)],
+            "findings": [policies.as_dict(item, wanted.dockerfile) for item in findings],
         }
         image_id = None if steps else tagged[0].id
         for step in steps:
@@ -116,7 +125,38 @@ class ImageBuilder:
             else:
                 image_id = self._build(api, recipe) if step.action == "build" else self._tag(api, step)
         image = self._describe(api, recipe, image_id) if image_id else None
-        return {**self._result(bool(steps), image, evidence), "diff": recipes.diff_of(recipe, tagged)}
+        warnings = [
+            policies.shown(item, wanted.dockerfile)
+            for item in findings
+            if item.severity != "info" and not item.excepted
+        ]
+        result = self._result(bool(steps), image, evidence)
+        return {**result, "diff": recipes.diff_of(recipe, tagged), "warnings": warnings}
+
+    def _inspect(
+        self,
+        policy: policies.Policy,
+        stages: t.Sequence[dockerfiles.Stage],
+        recipe: Recipe,
+        images: t.Mapping[str, t.Mapping[str, t.Any]],
+    ) -> list[Finding]:
+        """Return what the policy finds in the Dockerfile.
+
+        :raises DeployError: some of it is refused.
+        """
+        path = self._wanted.dockerfile
+        with self._log.step("policy") as note:
+            users = {
+                name: str((image.get("Config") or {}).get("User") or "") for name, image in images.items() if image
+            }
+            filled = sorted({item.layer for item in recipe.placements})
+            today = datetime.datetime.now(datetime.timezone.utc).date()
+            found = policies.inspect(policy, stages, context.LAYERS, filled, users, today)
+            linted = hadolint.lint(self._runner, path) if policy.hadolint else []
+            findings = policies.apply_policy(policy, [*found, *(linted or [])])
+            policies.enforce(policy, findings, path)
+            note["detail"] = f"{len(findings)} findings{'' if linted is not None else ', hadolint is not installed'}"
+        return findings
 
     def _result(self, changed: bool, image: dict[str, t.Any] | None, evidence: dict[str, t.Any]) -> dict[str, t.Any]:
         result = {"changed": changed, "image": image, "steps": self._log.results, "evidence": evidence}

@@ -47,6 +47,7 @@ class Wanted:
     :param labels: further labels; they win over the OCI labels made here.
     :param layout: ``auto``, ``quarkus`` or ``files``.
     :param source: address of the source code.
+    :param policy: the policy for the Dockerfile, as the option has it.
     :param cache: let BuildKit use what it built before.
     :param timeout: seconds that the build may take.
     """
@@ -60,6 +61,7 @@ class Wanted:
     labels: t.Mapping[str, str] = field(default_factory=dict)
     layout: str = "auto"
     source: str = ""
+    policy: t.Mapping[str, t.Any] = field(default_factory=dict)
     cache: bool = True
     timeout: float = 600.0
 

@@ -21,6 +21,7 @@ description:
     anything else the folders C(lib), C(libs) and C(dependency) beside the main file are libraries, the rest is the
     application.
   - Every file is compared with the checksum of the artifact's manifest while it is copied.
+  - Before anything is built, the Dockerfile must parse and pass the policy, see O(policy).
   - Nothing is built when the image that has the tag was built from the same inputs. The inputs are the files of the
     artifact, the Dockerfile, the build arguments, the labels, the commit and the base images that the engine has. A
     base image that the engine does not have is pulled by BuildKit, and a newer one in the registry is not noticed.
@@ -80,6 +81,62 @@ options:
     description: Name of the image without a tag, with its registry if it has one.
     type: str
     required: true
+  policy:
+    description:
+      - What a Dockerfile must not have. Every finding has a rule, a severity, a line and a remedy; all are in
+        C(findings) of RV(evidence), those that are not refused are warnings, except for V(info).
+      - Errors are a base image that is deprecated (V(base_deprecated)), gets no security updates any more
+        (V(base_end_of_life)), is not allowed (V(base_denied), V(base_not_allowed)) or has no version (V(base_latest));
+        a secret in C(ARG), C(ENV), C(COPY) or any text (V(secret_arg), V(secret_env), V(secret_copy), V(secret_text));
+        something copied that the context does not have (V(copy_missing)), or not copied that it has
+        (V(artifact_incomplete)).
+      - Warnings are a service that runs as root (V(user_root)), C(ADD) of a URL without a checksum (V(add_url)), and
+        an order of layers that makes more of them new than must be (V(layer_order), V(layers_merged)).
+      - A base image without a digest (V(base_not_pinned)) is V(info).
+      - The days on which base images end are data of this collection, each with its source.
+    type: dict
+    default: {}
+    suboptions:
+      allow:
+        description:
+          - Patterns of base images that may be used, all when empty. V(*) is anything; a pattern without a tag is for
+            every tag.
+        type: list
+        elements: str
+        default: []
+      deny:
+        description: Patterns of base images that may not be used.
+        type: list
+        elements: str
+        default: []
+      exceptions:
+        description: Findings that are let pass.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          reason:
+            description: Why they may pass.
+            type: str
+            required: true
+          rule:
+            description: Name of the rule, one of this module or of hadolint.
+            type: str
+            required: true
+      hadolint:
+        description:
+          - Ask hadolint too, where it is installed on the builder. Its rules C(DL...) and C(SC...) count like the others.
+        type: bool
+        default: true
+      refuse:
+        description: Findings of this severity or a worse one end the module before anything is built.
+        type: str
+        choices: [error, warning, info, never]
+        default: error
+      severities:
+        description: Other severities, V(error), V(warning) or V(info), by the name of the rule.
+        type: dict
+        default: {}
   source:
     description: Address of the source code, for the label C(org.opencontainers.image.source).
     type: str
@@ -116,6 +173,14 @@ EXAMPLES = r"""
       path: /var/lib/j4c/artifacts/orders/9f2c4a
     dockerfile: /srv/orders/Dockerfile
     source: https://git.example.com/shop/orders
+    policy:
+      refuse: warning
+      allow: ["eclipse-temurin:25-*"]
+      severities:
+        base_not_pinned: warning
+      exceptions:
+        - rule: DL3008
+          reason: the mirror keeps the newest version of a package only
 """
 
 RETURN = r"""
@@ -173,8 +238,8 @@ steps:
 evidence:
   description:
     - Why it was built or not (C(reason), C(changed_inputs)), the C(fingerprint) of the inputs, the C(layout) and the
-      C(bases).
-    - On failure of the build its class (C(code)), the place in the Dockerfile, and the last C(output) of the step
+      C(bases), and what the policy found (C(findings)).
+    - On failure its class (C(code)), the place in the Dockerfile, and the last C(output) of the step
       that failed.
   type: dict
   returned: always
@@ -200,6 +265,26 @@ def main() -> None:
             "labels": {"type": "dict", "default": {}},
             "layout": {"type": "str", "choices": ["auto", "files", "quarkus"], "default": "auto"},
             "name": {"type": "str", "required": True},
+            "policy": {
+                "type": "dict",
+                "default": {},
+                "options": {
+                    "allow": {"type": "list", "elements": "str", "default": []},
+                    "deny": {"type": "list", "elements": "str", "default": []},
+                    "exceptions": {
+                        "type": "list",
+                        "elements": "dict",
+                        "default": [],
+                        "options": {
+                            "reason": {"type": "str", "required": True},
+                            "rule": {"type": "str", "required": True},
+                        },
+                    },
+                    "hadolint": {"type": "bool", "default": True},
+                    "refuse": {"type": "str", "choices": ["error", "warning", "info", "never"], "default": "error"},
+                    "severities": {"type": "dict", "default": {}},
+                },
+            },
             "source": {"type": "str", "default": ""},
             "timeout": {"type": "float", "default": 600.0},
             "version": {"type": "str", "default": ""},

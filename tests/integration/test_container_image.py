@@ -39,6 +39,7 @@ WORKDIR /app
 USER 10001:10001
 ENTRYPOINT ["java", "-jar", "/app/quarkus-run.jar"]
 """
+COPIES = "COPY 10-libraries/ /\nCOPY 20-framework/ /\nCOPY 30-application/ /\n"
 FAST_JAR = {
     "quarkus-run.jar": b"run",
     "quarkus-app-dependencies.txt": b"deps",
@@ -198,6 +199,7 @@ def test_the_image(workshop: Workshop) -> None:
     assert (result["phase"], result["decision"]) == ("container_build", "PROCEED")
     assert [(step["name"], step["result"]) for step in result["steps"]] == [
         ("observe", "ok"),
+        ("policy", "ok"),
         ("stage", "ok"),
         ("build", "ok"),
     ]
@@ -239,7 +241,7 @@ def test_the_same_inputs_need_no_build(workshop: Workshop, tmp_path: Path) -> No
     assert second["image"] == first["image"]
     assert second["diff"]["before"] == second["diff"]["after"]
     assert second["evidence"]["reason"] == "nothing changed"
-    assert step_names(second) == ["observe"]
+    assert step_names(second) == ["observe", "policy"]
 
 
 def test_the_same_artifact_is_the_same_image_without_any_cache(workshop: Workshop) -> None:
@@ -263,7 +265,7 @@ def test_a_lost_tag_is_put_back(workshop: Workshop, lost: str) -> None:
     assert workshop.id_of(getattr(workshop, lost)) is None
     second = workshop.build()
     assert second["changed"]
-    assert step_names(second) == ["observe", "tag"]
+    assert step_names(second) == ["observe", "policy", "tag"]
     assert workshop.id_of(workshop.plain) == workshop.id_of(workshop.exact) == first["image"]["id"]
 
 
@@ -335,7 +337,11 @@ def test_what_changed_is_named(workshop: Workshop, options: dict[str, t.Any], te
     planned = workshop.run(check=True, **options)
     assert planned["changed"]
     assert planned["image"] is None
-    assert [(step["name"], step["result"]) for step in planned["steps"]] == [("observe", "ok"), ("build", "planned")]
+    assert [(step["name"], step["result"]) for step in planned["steps"]] == [
+        ("observe", "ok"),
+        ("policy", "ok"),
+        ("build", "planned"),
+    ]
     assert planned["evidence"]["reason"] == f"changed: {expected[0]}"
     assert planned["diff"]["before"] != planned["diff"]["after"]
     assert workshop.id_of(workshop.exact) == first["image"]["id"]
@@ -433,10 +439,23 @@ def no_docker(workshop: Workshop) -> dict[str, t.Any]:
             "Dockerfile:2 does not parse: unknown instruction: COPI",
             "Mend",
         ),
-        (broken("FROM nowhere.invalid/j4c:1\n"), "base_unreachable", "image 'nowhere.invalid/j4c:1'", "docker load"),
-        (broken("FROM scratch\nCOPY target/ /\n"), "context_missing", "Dockerfile:2 copies '/target'", "10-libraries"),
         (
-            broken(f"FROM {SHELL_IMAGE}\nRUN echo why >&2; exit 7\n"),
+            broken(f"FROM nowhere.invalid/j4c:1\n{COPIES}"),
+            "base_unreachable",
+            "image 'nowhere.invalid/j4c:1'",
+            "docker load",
+        ),
+        (broken("ARG X=1\n"), "dockerfile_syntax", "does not parse: there is no FROM in it", "begins with FROM"),
+        (broken(f"FROM openjdk:21\n{COPIES}"), "policy", "Dockerfile:1: base_deprecated", "eclipse-temurin"),
+        (broken(f"FROM scratch\nCOPY target/ /\n{COPIES}"), "policy", "Dockerfile:2: copy_missing", "10-libraries"),
+        (
+            broken(f"FROM scratch\nCOPY 10-libraries/none /\n{COPIES}"),
+            "context_missing",
+            "Dockerfile:2 copies '/10-libraries/none'",
+            "10-libraries",
+        ),
+        (
+            broken(f"FROM {SHELL_IMAGE}\nRUN echo why >&2; exit 7\n{COPIES}"),
             "command_failed",
             "exit code: 7",
             "evidence.output",
@@ -470,7 +489,7 @@ def test_an_error_says_why_and_what_next(
 
 def test_a_failed_build_leaves_the_image_that_was_there(workshop: Workshop) -> None:
     first = workshop.build()
-    workshop.dockerfile.write_text(f"FROM {SHELL_IMAGE}\nRUN echo why >&2; exit 7\n", encoding="utf-8")
+    workshop.dockerfile.write_text(f"FROM {SHELL_IMAGE}\nRUN echo why >&2; exit 7\n{COPIES}", encoding="utf-8")
     result = workshop.run()
     assert result["failed"]
     assert result["evidence"]["output"] == ["why"]
@@ -482,8 +501,52 @@ def test_a_failed_build_leaves_the_image_that_was_there(workshop: Workshop) -> N
     assert workshop.id_of(workshop.exact) == workshop.id_of(workshop.plain) == first["image"]["id"]
 
 
+def test_the_policy_says_all_at_once_and_builds_nothing(workshop: Workshop) -> None:
+    text = f"FROM {SHELL_IMAGE}\nARG DB_PASSWORD\nADD https://example.com/a.tar /a/\n{COPIES}"
+    workshop.dockerfile.write_text(text, encoding="utf-8")
+    for check in (True, False):
+        result = workshop.run(check=check, policy={"refuse": "warning", "hadolint": False})
+        assert result["failed"]
+        found = [(item["rule"], item["severity"], item["line"]) for item in result["evidence"]["findings"]]
+        assert found == [
+            ("base_not_pinned", "info", 1),
+            ("user_root", "warning", 1),
+            ("secret_arg", "error", 2),
+            ("add_url", "warning", 3),
+        ]
+        assert "refuses 3 findings" in result["msg"]
+        assert [(step["name"], step["result"]) for step in result["steps"]] == [("observe", "ok"), ("policy", "failed")]
+    assert workshop.id_of(workshop.exact) is None
+
+
+def test_what_is_not_refused_is_a_warning_and_an_exception_is_not(workshop: Workshop) -> None:
+    workshop.dockerfile.write_text(DOCKERFILE.replace("USER 10001:10001\n", "ENV A_TOKEN=x\n"), encoding="utf-8")
+    excepted = {"rule": "secret_env", "reason": "a token of nobody"}
+    result = workshop.build(policy={"hadolint": False, "exceptions": [excepted]})
+    assert [(item["rule"], item["excepted"]) for item in result["evidence"]["findings"]] == [
+        ("user_root", None),
+        ("secret_env", "a token of nobody"),
+    ]
+    assert len(result["warnings"]) == 1
+    assert "user_root" in str(result["warnings"])
+
+
+def test_hadolint_is_asked_where_it_is(workshop: Workshop) -> None:
+    tools = workshop.root / "tools"
+    tools.mkdir()
+    report = ROOT / "tests/unit/fixtures/hadolint/findings.json"
+    (tools / "hadolint").write_text(f"#!/bin/sh\ncat {report}\n", encoding="utf-8")
+    (tools / "hadolint").chmod(0o755)
+    path = f"{tools}:/usr/bin:/bin"
+    result = workshop.run(env={"PATH": path})
+    assert "DL3004" in result["msg"]
+    assert result["evidence"]["code"] == "policy"
+    assert workshop.id_of(workshop.exact) is None
+    assert workshop.build(env={"PATH": path}, policy={"hadolint": False})["evidence"]["findings"] == []
+
+
 def test_a_build_that_hangs_is_ended(workshop: Workshop) -> None:
-    workshop.dockerfile.write_text(f"FROM {SHELL_IMAGE}\nRUN sleep 100\n", encoding="utf-8")
+    workshop.dockerfile.write_text(f"FROM {SHELL_IMAGE}\nRUN sleep 100\n{COPIES}", encoding="utf-8")
     started = time.monotonic()
     result = workshop.run(timeout=2)
     assert result["failed"]
