@@ -1,0 +1,7 @@
+# Copyright: (c) 2026, The j4c.deploy authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Shipping an image to servers without a registry: only the layers that a server lacks, over the connection that there is.
+
+This package is PRIVATE to the collection. It may change at any time.
+"""

@@ -1,0 +1,365 @@
+# Copyright: (c) 2026, The j4c.deploy authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""image_ship and the role ship against two servers with engines of their own, one of each image store, over SSH."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+import tarfile
+import threading
+import typing as t
+from pathlib import Path
+
+import docker
+import pytest
+
+from tests.integration import claims
+from tests.integration.images import Images
+from tests.integration.run_module import ROOT, run_module
+from tests.integration.server import Keys, Server
+
+pytestmark = pytest.mark.xdist_group("ship")
+STORES = ("classic", "containerd")
+PLAY = """
+- hosts: builder
+  gather_facts: false
+  tasks:
+    - ansible.builtin.set_fact:
+        __image: "{{ image_result }}"
+- hosts: servers
+  gather_facts: false
+  roles:
+    - j4c.deploy.ship
+  tasks:
+    - ansible.builtin.copy:
+        content: "{{ {'asked': __ship_asked, 'packed': __ship_packed, 'ship': __ship} | to_json }}"
+        dest: "{{ results }}/{{ inventory_hostname }}.json"
+        mode: "0600"
+      delegate_to: localhost
+      become: false
+      check_mode: false
+      vars:
+        ansible_python_interpreter: "{{ ansible_playbook_python }}"
+"""
+
+
+class Fleet:
+    """The two servers, this machine as the builder, and playbooks that run the role ship."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.keys = Keys()
+        self.servers: dict[str, Server] = {}
+        self.images = Images(folder / "images")
+        (folder / "play.yml").write_text(PLAY, encoding="utf-8")
+
+    def start(self) -> Fleet:
+        """Start both servers, and wait for them."""
+        for store in STORES:
+            self.servers[store] = Server(self.keys, store == "containerd")
+        for server in self.servers.values():
+            server.ready()
+        return self
+
+    def stop(self) -> None:
+        """Remove everything."""
+        for server in self.servers.values():
+            server.remove()
+        self.images.remove()
+        self.keys.remove()
+
+    def ship(
+        self,
+        image: t.Mapping[str, t.Any],
+        hosts: t.Sequence[str] = STORES,
+        *arguments: str,
+        builder: str = "localhost",
+        host_vars: t.Mapping[str, t.Any] | None = None,
+        **variables: t.Any,
+    ) -> tuple[dict[str, dict[str, t.Any]], str]:
+        """Run the role, and return what it registered for each host that got to the end, and Ansible's output."""
+        results = self.folder / f"results-{len(list(self.folder.iterdir()))}"
+        results.mkdir()
+        here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "ansible_become": False}
+        every: dict[str, t.Any] = {"localhost": here}
+        for store, server in self.servers.items():
+            every[store] = {**self.keys.variables(server.port), **(host_vars or {})}
+        shipping = {
+            "image_result": {"image": dict(image)},
+            "results": str(results),
+            "j4c_service": self.images.name,
+            "j4c_state_dir": "/var/lib/j4c",
+            "j4c_ship_cache": str(self.folder / "cache"),
+            "j4c_min_free_mb": 1,
+            **variables,
+        }
+        groups: dict[str, t.Any] = {
+            "builder": {"hosts": {builder: {}}},
+            "servers": {"hosts": {host: {} for host in hosts}},
+        }
+        inventory = {"all": {"hosts": every, "vars": shipping, "children": groups}}
+        path = results / "hosts.json"
+        path.write_text(json.dumps(inventory), encoding="utf-8")
+        argv = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(path), str(self.folder / "play.yml")]
+        done = subprocess.run(
+            [*argv, *arguments],
+            cwd=ROOT,
+            env={**os.environ, "NO_COLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_HOST_KEY_CHECKING": "false"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        found = {file.stem: json.loads(file.read_text("utf-8")) for file in results.glob("*.json") if file != path}
+        return found, done.stdout
+
+    def content(self, store: str, image_id: str, path: str) -> bytes:
+        """Return a file of an image as a container on the server has it."""
+        api = self.servers[store].engine.api
+        made = api.create_container(image_id, command="none")
+        try:
+            stream, _about = api.get_archive(made["Id"], path)
+            with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
+                (member,) = archive.getmembers()
+                content = archive.extractfile(member)
+                assert content is not None
+                return content.read()
+        finally:
+            api.remove_container(made["Id"], v=True)
+
+    def left(self, store: str) -> list[str]:
+        """Return the files of archives that lie on a server."""
+        return self.servers[store].run("sh", "-c", "find /var/tmp -path '*j4c-ship*' -type f").split()
+
+    def forget(self, store: str) -> None:
+        """Remove all images of a server."""
+        engine = self.servers[store].engine
+        for image in engine.images.list(all=True):
+            with contextlib.suppress(docker.errors.ImageNotFound):
+                engine.api.remove_image(image.id, force=True)
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Fleet]:
+    """Two servers without an image."""
+    made = Fleet(tmp_path_factory.mktemp("fleet"))
+    try:
+        yield made.start()
+    finally:
+        made.stop()
+
+
+class Cut:
+    """A way to a port of this machine that breaks after some bytes.
+
+    :param target: the port.
+    :param limit: bytes towards it until every connection is cut; ``None`` for never.
+    """
+
+    def __init__(self, target: int, limit: int) -> None:
+        self.port = claims.port()
+        self._target = target
+        self._left = limit
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _address = self._listener.accept()
+                far = socket.create_connection(("127.0.0.1", self._target))
+                for source, sink, counts in ((near, far, True), (far, near, False)):
+                    threading.Thread(target=self._copy, args=(source, sink, counts), daemon=True).start()
+
+    def _copy(self, source: socket.socket, sink: socket.socket, counts: bool) -> None:
+        with contextlib.suppress(OSError):
+            while self._left > 0:
+                data = source.recv(16384)
+                if not data:
+                    break
+                if counts:
+                    self._left -= len(data)
+                sink.sendall(data)
+        for end in (source, sink):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Take no more connections."""
+        self._listener.close()
+
+
+def test_servers_get_the_image_once_and_then_only_what_changed(fleet: Fleet) -> None:
+    first, second = fleet.images.build("one"), fleet.images.build("two")
+
+    planned, _output = fleet.ship(first, STORES, "--check")
+    for store in STORES:
+        asked = planned[store]["asked"]
+        assert asked["changed"]
+        assert (asked["ship"]["layers_present"], asked["ship"]["layers_sent"]) == (0, len(first["layers"]))
+        assert asked["steps"][-1]["result"] == "planned"
+        assert not fleet.servers[store].engine.images.list(all=True)
+
+    found, output = fleet.ship(first, STORES, "-vv")
+    assert set(found) == set(STORES), output
+    assert "bytes sent" in output
+    for store in STORES:
+        # the image is read and packed once, whatever the number of servers
+        assert len(found[store]["packed"]["archives"]) == 1
+        shipped = found[store]["ship"]
+        assert shipped["ship"]["layers_present"] == 0
+        assert shipped["ship"]["bytes_sent"] == found[store]["packed"]["archives"][0]["bytes"]
+        assert shipped["evidence"]["store"] == store
+        assert (shipped["phase"], shipped["decision"]) == ("container_build", "PROCEED")
+        assert fleet.content(store, shipped["image"]["id"], "/app/app/shop-1.0.jar") == b"code one"
+        assert fleet.servers[store].engine.images.get(first["tags"][0]).id == shipped["image"]["id"]
+        assert not fleet.left(store)
+    assert found["classic"]["ship"]["image"]["id"] == first["id"]
+
+    again, _output = fleet.ship(first)
+    for store in STORES:
+        assert again[store]["asked"]["request"] is None
+        assert again[store]["asked"]["image"]["id"] == found[store]["ship"]["image"]["id"]
+        assert again[store]["ship"]["skipped"]
+        assert again[store]["packed"]["skipped"]
+
+    changed, _output = fleet.ship(second)
+    for store in STORES:
+        shipped = changed[store]["ship"]
+        assert shipped["ship"]["layers_present"] == len(first["layers"]) - 2
+        assert shipped["ship"]["bytes_sent"] * 1000 < shipped["ship"]["bytes_image"]
+        assert fleet.content(store, shipped["image"]["id"], "/app/app/shop-1.0.jar") == b"code two"
+        # all of it is there, not only what a container needs
+        assert shipped["image"]["id"] in {image.id for image in fleet.servers[store].engine.images.list()}
+
+
+def test_a_cut_connection_is_told_and_the_next_run_goes_on(fleet: Fleet) -> None:
+    fleet.forget("classic")
+    image = fleet.images.build("three")
+    proxy = Cut(fleet.servers["classic"].port, 3 << 20)
+    try:
+        # one MiB a part: the cut leaves some whole ones
+        small_parts: dict[str, t.Any] = {"j4c_ship_part_mb": 1}
+        through = {"ansible_port": proxy.port}
+        found, output = fleet.ship(image, ["classic"], host_vars=through, **small_parts)
+    finally:
+        proxy.close()
+    assert not found
+    assert "unreachable=1" in output
+    assert "The connection was lost after" in output
+    left = fleet.left("classic")
+    assert left
+
+    # what arrived whole but was damaged since is sent again
+    fleet.servers["classic"].run("sh", "-c", f"printf X | dd of={sorted(left)[0]} conv=notrunc status=none")
+    found, output = fleet.ship(image, ["classic"], **small_parts)
+    ship = found["classic"]["ship"]["ship"]
+    total = found["classic"]["packed"]["archives"][0]["bytes"]
+    assert ship["bytes_resumed"] >= 1 << 20
+    assert ship["bytes_sent"] == total - ship["bytes_resumed"] + (1 << 20)
+    assert fleet.content("classic", image["id"], "/app/app/shop-1.0.jar") == b"code three"
+    assert not fleet.left("classic")
+
+
+def test_a_disk_that_would_run_out_is_told_with_numbers_and_nothing_is_sent(fleet: Fleet) -> None:
+    image = fleet.images.build("four")
+    fleet.forget("classic")
+    found, output = fleet.ship(image, ["classic"], j4c_ship_incoming="/small", j4c_min_free_mb=0)
+    assert not found
+    assert "The image does not fit: '/small' on the server has 0.2 MiB free" in output
+    assert not fleet.servers["classic"].run("ls", "/small")
+
+
+def test_a_builder_elsewhere_reads_for_a_server_through_this_machine(fleet: Fleet) -> None:
+    image = fleet.images.build("five")
+    fleet.ship(image, ["classic"])
+    fleet.forget("containerd")
+    found, output = fleet.ship(image, ["containerd"], builder="classic", j4c_ship_cache="/var/lib/j4c/ship/shop")
+    assert found, output
+    packed = found["containerd"]["packed"]
+    assert packed["evidence"]["read"]["files"]
+    assert not packed["archives"][0]["path"].startswith("/var/lib/j4c")
+    assert (
+        fleet.content("containerd", found["containerd"]["ship"]["image"]["id"], "/app/app/shop-1.0.jar") == b"code five"
+    )
+    # the builder has what it built, so it is not even asked
+    found, output = fleet.ship(image, ["classic"], builder="classic")
+    assert found["classic"]["asked"]["skipped"], output
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_an_engine_whose_files_are_out_of_reach_is_asked_for_the_whole_image(
+    fleet: Fleet, store: str, tmp_path: Path
+) -> None:
+    # built by that engine, so the containerd store has its layers compressed
+    elsewhere = {"DOCKER_HOST": fleet.servers[store].docker_host}
+    image = fleet.images.build("seven", elsewhere)
+    wanted = [layer["id"] for layer in image["layers"]]
+    options = {
+        "image": image["id"],
+        "directory": str(tmp_path / "cache"),
+        "tags": image["tags"],
+        "requests": [{"layers": wanted, "formats": ["none"]}],
+    }
+    packed = run_module("image_layers", fleet.images.scratch, options, env=elsewhere)
+    assert packed["evidence"]["read"] == {"cached": 0, "files": 0, "saved": len(wanted)}
+    fleet.forget(store)
+    (archive,) = packed["archives"]
+    shipped = {
+        "image": image,
+        "archives": [archive],
+        "incoming": archive["path"],
+        "state_dir": str(tmp_path / "state"),
+        "reserve_mb": 1,
+    }
+    loaded = run_module("image_ship", fleet.images.scratch, shipped, env=elsewhere)
+    assert not loaded.get("failed"), loaded
+    assert fleet.content(store, loaded["image"]["id"], "/app/app/shop-1.0.jar") == b"code seven"
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_an_archive_without_a_layer_that_the_server_lost_is_refused(fleet: Fleet, store: str) -> None:
+    image = fleet.images.build("six")
+    request = {"layers": [image["layers"][-1]["id"]], "formats": ["gzip"], "disks": {}}
+    options = {"image": image["id"], "directory": str(fleet.folder / "cache-six"), "requests": [request]}
+    packed = run_module("image_layers", fleet.images.scratch, options)
+    (archive,) = packed["archives"]
+    fleet.forget(store)
+    result = run_module(
+        "image_ship",
+        fleet.images.scratch,
+        {
+            "image": image,
+            "archives": [archive],
+            "incoming": archive["path"],
+            "state_dir": str(fleet.folder / "state"),
+            "reserve_mb": 1,
+        },
+        env={"DOCKER_HOST": fleet.servers[store].docker_host},
+    )
+    assert result["failed"]
+    assert (result["phase"], result["decision"]) == ("container_build", "ROLLBACK")
+    assert [step["result"] for step in result["steps"]] == ["ok", "failed"]
+    assert not fleet.servers[store].engine.images.list(filters={"reference": fleet.images.name})
+
+
+def test_an_engine_that_does_not_run_is_told(tmp_path: Path) -> None:
+    result = run_module(
+        "image_ship",
+        tmp_path,
+        {"image": {"id": "sha256:" + "a" * 64, "layers": [{"id": "sha256:" + "b" * 64}]}, "state_dir": str(tmp_path)},
+        env={"DOCKER_HOST": f"unix://{tmp_path}/none.sock"},
+    )
+    assert result["failed"]
+    assert "the Docker engine did not answer" in result["msg"]
+    assert (result["phase"], result["decision"]) == ("container_build", "ROLLBACK")
+    assert result["steps"][0]["result"] == "failed"
