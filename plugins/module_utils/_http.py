@@ -87,13 +87,14 @@ class HttpClient:
     """Sends requests, from several threads if need be; a context manager.
 
     :param keep_alive: reuse connections; otherwise each request has a new one.
+    :param tls: how certificates are checked; by the authorities that this machine trusts when omitted.
     """
 
-    def __init__(self, keep_alive: bool = True) -> None:
+    def __init__(self, keep_alive: bool = True, tls: ssl.SSLContext | None = None) -> None:
         self._keep_alive = keep_alive
         self._idle: dict[tuple[str, str], list[socket.socket]] = {}
         self._lock = threading.Lock()
-        self._tls: ssl.SSLContext | None = None
+        self._tls = tls
 
     def __enter__(self) -> HttpClient:
         return self

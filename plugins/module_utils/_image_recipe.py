@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from ansible_collections.j4c.deploy.plugins.module_utils import _image_context as context
 from ansible_collections.j4c.deploy.plugins.module_utils import _image_dockerfile as dockerfiles
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.j4c.deploy.plugins.module_utils._image_name import NAME, TAG
 
 # raised when the same inputs would give another image
 RECIPE = 1
@@ -29,10 +30,6 @@ ARTIFACT_LABEL = "io.j4c.artifact.sha256"
 OCI = "org.opencontainers.image."
 # of the labels made here, those that do not follow from the commit
 _STEADY = frozenset(f"{OCI}{name}" for name in ("source", "title", "version"))
-
-_PART = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
-_NAME = re.compile(rf"^(?:[a-zA-Z0-9][a-zA-Z0-9.-]*(?::\d+)?/)?{_PART}(?:/{_PART})*$")
-_TAG = re.compile(r"^\w[\w.-]{0,127}$", re.ASCII)
 
 Action = t.Literal["build", "tag"]
 
@@ -131,7 +128,7 @@ def tags_of(name: str, version: str, commit: t.Mapping[str, t.Any]) -> tuple[str
 
     :raises DeployError: name, version or commit cannot be part of an image's name.
     """
-    if not _NAME.match(name):
+    if not NAME.match(name):
         raise DeployError(
             f"The option name is '{name}', which cannot name an image.",
             hint="Use small letters, digits and . _ - / without a tag.",
@@ -140,7 +137,7 @@ def tags_of(name: str, version: str, commit: t.Mapping[str, t.Any]) -> tuple[str
     tags = [f"{version}-{short}"] if short else []
     tags.append(version)
     for tag in tags:
-        if not _TAG.match(tag):
+        if not TAG.match(tag):
             raise DeployError(
                 f"The tag '{tag}' of image '{name}' has characters that a tag may not have, or more than 128 of them.",
                 hint="Use letters, digits and . _ - in version and commit.",

@@ -140,6 +140,7 @@ class Runner:
         timeout: float | None = None,
         check: bool = True,
         what: str | None = None,
+        keep_open: t.Collection[int] = (),
     ) -> Completed:
         """Run a process to its end and return what it said.
 
@@ -147,6 +148,7 @@ class Runner:
         :param timeout: seconds until its whole process group is ended; the runner's default when omitted.
         :param check: raise when it exits with anything but 0.
         :param what: what it was for, as the subject of the error message ("Reading the compose file").
+        :param keep_open: file descriptors to hand on, for example of a lock (see ``watch``).
         :raises DeployError: not found, not executable, timed out, or failed while ``check`` is set.
         """
         limit = self._timeout if timeout is None else timeout
@@ -160,6 +162,7 @@ class Runner:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 start_new_session=True,
+                pass_fds=tuple(keep_open),
                 encoding="utf-8",
                 errors="replace",
             )

@@ -26,6 +26,7 @@ ABSENT = PROJECT / ".work" / "absent"
 DEFAULTS = PROJECT / "roles" / "j4c" / "defaults" / "main.yml"
 BASE = "j4c-base:trixie"
 JAVA_RUNTIME = "eclipse-temurin:25-jre"
+REGISTRY = "registry:2"
 # An engine and sshd in one container: a server of its own for the tests. No registry has it.
 SERVER = "j4c-server:trixie"
 PULL_SECONDS = 600
@@ -57,7 +58,7 @@ def say(text: str) -> None:
 def wanted() -> list[str]:
     """Return the names of all images that the collection and its tests use by default, and what the example is built on."""
     defaults = yaml.safe_load(DEFAULTS.read_text(encoding="utf-8"))
-    return [JAVA_RUNTIME, *defaults["j4c_images"].values(), SERVER]
+    return [JAVA_RUNTIME, *defaults["j4c_images"].values(), REGISTRY, SERVER]
 
 
 def short_name(image: str) -> str:
@@ -181,7 +182,7 @@ def main() -> int:
     """Run the command line and return its exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--retry", action="store_true", help="also try again to get what was not to be had before")
-    parser.add_argument("image", nargs="*", help="names of images; all that the collection uses when none is given")
+    parser.add_argument("image", nargs="*", help="names of images; all of them when none is given")
     args = parser.parse_args()
     docker = shutil.which("docker")
     if docker is None:
