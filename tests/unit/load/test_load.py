@@ -132,7 +132,9 @@ def test_each_failure_is_counted_as_what_it_is(
     assert report.failures == {kind: report.total}
     assert len(report.examples) == 5
     assert {(item.kind, item.status, item.slot) for item in report.examples} == {(kind, status, slot)}
-    assert len(server.keys) == len(set(server.keys)) == len(report.unsure)
+    assert len(server.keys) == len(set(server.keys))
+    # a request can be given up before a busy server has read it
+    assert set(server.keys) <= set(report.unsure)
     assert report.posted == []
 
 
@@ -193,7 +195,8 @@ def test_idle_posts_are_sent_on_connections_that_were_idle() -> None:
     profile = Profile(rate=0, idle_posts=20, idle_seconds=0.3, slow_in_flight=0, streams_in_flight=0)
     report, server = load(behave, profile, 20)
     assert report.failures == {}
-    assert server.connections == profile.idle_connections == 6
+    # more than six when an answer comes so late that its connection's next turn is over
+    assert profile.idle_connections == 6 <= server.connections < report.total
     assert statistics.median(gaps) > 0.2
 
 
