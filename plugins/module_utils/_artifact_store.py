@@ -200,7 +200,7 @@ class ArtifactStore:
     @property
     def mark(self) -> str:
         """Return the value of the variable ``MARK`` for what a build of this artifact starts."""
-        return f"{os.path.abspath(self._root)}:{os.getpid()}"
+        return f"{os.path.abspath(self._root)}:{os.getpid()}:"
 
     def _who(self) -> str:
         """Return who holds the lock, as far as it is known."""

@@ -13,7 +13,6 @@ import re
 import shutil
 import time
 import typing as t
-import uuid
 from dataclasses import dataclass
 
 from ansible_collections.j4c.deploy.plugins.module_utils import _fingerprint as fingerprints
@@ -122,7 +121,7 @@ class MavenBuild:
         self._store = ArtifactStore(params["store"], params["name"])
         self._limits = self._profile.limits
         self._runner = Runner()
-        self._events = Events(params["events"], params["task_id"] or f"build-{params['name']}-{uuid.uuid4().hex[:8]}")
+        self._events = Events(params["events"], params["task_id"] or f"build-{params['name']}-{os.urandom(4).hex()}")
         self._log = StepLog()
         self._phase = PREPARATION
         self._build: dict[str, t.Any] | None = None
@@ -216,7 +215,9 @@ class MavenBuild:
         more: tuple[str, ...] = ()
         if self._profile.native:
             files = set(fingerprints.project_files(self._runner, self._project))
-            native.refuse_flag(self._flag(files | {os.path.relpath(path, self._project) for path in pom.files}))
+            native.refuse_flag(
+                self._flag(files | {os.path.relpath(path, self._project) for path in (*pom.files, *pom.inherited)})
+            )
             builder = native.find_builder(
                 self._runner, params["profile"], params["properties"], self._profile.arguments
             )
@@ -417,7 +418,7 @@ class MavenBuild:
             "reason": found.reason,
             "changed_inputs": list(found.changed_inputs),
             "steps": self._log.results,
-            "evidence": {"groups": dict(ready.groups), "jdk": ready.jdk.version},
+            "evidence": {"groups": dict(ready.groups), "jdk": ready.jdk.version, "java_home": ready.jdk.home},
             "diff": {
                 "before": "".join(f"{key}: {old.get(key, 'none')[:12]}\n" for key in names),
                 "after": "".join(f"{key}: {new.get(key, 'none')[:12]}\n" for key in names),

@@ -21,7 +21,6 @@ LAST_ERRORS = 40
 # below this a build has failed for lack of space, whatever it says
 FULL_BYTES = 8 << 20
 
-_SIGNS = [(failure, re.compile("|".join(failure.signs))) for failure in FAILURES]
 _COMPILE_ERROR = re.compile(
     r"^\[ERROR\] (?P<file>/?\S.*?\.(?:java|kt|scala)):(?:\[(?P<line>\d+),(?P<column>\d+)\])? ?(?P<text>.*)$"
 )
@@ -103,8 +102,8 @@ def diagnose(rc: int | None, log: str, facts: Facts) -> Diagnosis:
     if facts.free_bytes is not None and facts.free_bytes < FULL_BYTES:
         return _diagnosis(BY_CODE["disk"], _last(lines, facts.first_line), lines, facts)
     ended = _matching(_ENDED, lines, facts) if facts.oom_kills else ()
-    for failure, signs in _SIGNS:
-        shown = _matching(signs, lines, facts)
+    for failure in FAILURES:
+        shown = _matching(re.compile("|".join(failure.signs)), lines, facts)
         if shown and ended and failure.code != "native_oom":
             return _diagnosis(table.KILLED_MEMORY, ended, lines, facts)
         if shown:

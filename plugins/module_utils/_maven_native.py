@@ -30,7 +30,7 @@ FORKJOINPOOL_FLAG = re.compile(
     r"=\S*?\bjava(?:\.util(?:\.concurrent(?:\.ForkJoinPool)?)?)?(?=[\s,;:<\"']|$)"
     r"|(?=[\s,;<\"']|$))"
 )
-FLAG_FILES = (".java", ".json", ".kt", ".mvn/maven.config", ".properties", ".scala", ".xml", ".yaml", ".yml")
+FLAG_FILES = (".java", ".json", ".kt", ".mvn/maven.config", ".pom", ".properties", ".scala", ".xml", ".yaml", ".yml")
 SOURCE_FILES = (".java", ".kt", ".scala")
 NATIVE_PROPERTIES = re.compile(r"META-INF/native-image/.*native-image\.properties$")
 JARS = ("target/*-native-image-source-jar/lib/*.jar", "target/quarkus-app/lib/*/*.jar")

@@ -42,6 +42,7 @@ UNPINNED = re.compile(r"-SNAPSHOT$|^LATEST$|^RELEASE$|^[\[(]")
 JAVA_PROPERTIES = ("maven.compiler.release", "maven.compiler.target", "java.version")
 # plugins that write the commit into the artifact
 COMMIT_PLUGINS = frozenset({"git-commit-id-maven-plugin", "git-commit-id-plugin", "buildnumber-maven-plugin"})
+LOCAL_REPOSITORY = "~/.m2/repository"
 JDK_PLACES = ("/usr/lib/jvm/*", "/opt/java/*")
 
 
@@ -53,6 +54,7 @@ class Pom:
     :param java: release of Java that it compiles for, 0 when it does not say.
     :param unpinned: versions of dependencies, plugins or parent that may change without the pom changing.
     :param files: the pom and its parents on disk.
+    :param inherited: parents that Maven has fetched, in the local repository.
     :param environment: names of the environment variables that they read.
     :param tells_commit: whether a plugin writes the commit into the artifact.
     :param modules: directories of the project's modules.
@@ -69,6 +71,7 @@ class Pom:
     tells_commit: bool = False
     modules: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    inherited: tuple[str, ...] = ()
     words: frozenset[str] = frozenset()
 
 
@@ -200,6 +203,23 @@ def _parent(root: ElementTree.Element, path: str) -> str:
     return found if _text(_parse(found), "artifactId") == _text(parent, "artifactId") else ""
 
 
+def _fetched(root: ElementTree.Element) -> dict[str, ElementTree.Element]:
+    """Return the parents of a pom that are in the local repository, by path; they never change."""
+    found: dict[str, ElementTree.Element] = {}
+    while True:
+        group, name, version = (_text(root, f"parent/{key}") for key in ("groupId", "artifactId", "version"))
+        place = os.path.join(os.path.expanduser(LOCAL_REPOSITORY), *group.split("."), name, version)
+        path = os.path.join(place, f"{name}-{version}.pom")
+        if not name or path in found or not os.path.isfile(path):
+            return found
+        try:
+            root = _parse(path)
+        except DeployError:
+            # what Maven fetched is Maven's to complain about
+            return found
+        found[path] = root
+
+
 def _modules(root: ElementTree.Element, path: str, seen: set[str]) -> t.Iterator[tuple[str, ElementTree.Element]]:
     """Yield the poms of the modules below a pom, however deep."""
     for item in root.iter("module"):
@@ -252,19 +272,22 @@ def read_pom(project: str, arguments: t.Sequence[str] = ()) -> Pom:
     told = (_text(root, "version") or _text(root, "parent/version") for root in roots)
     version = _resolve(next((text for text in told if text), ""), properties)
     properties.setdefault("project.version", version)
-    possible = _possible(poms.values(), version, arguments)
+    fetched = _fetched(roots[-1])
+    known = [*poms.values(), *fetched.values()]
+    possible = _possible(known, version, arguments)
     own = {_text(root, "artifactId") for root in poms.values()}
     texts = [ElementTree.tostring(root, encoding="unicode") for root in poms.values()]
     return Pom(
         version=version,
         java=_java(roots, properties),
-        unpinned=tuple(sorted({item for root in poms.values() for item in _unpinned(root, possible, own)})),
+        unpinned=tuple(sorted({item for root in known for item in _unpinned(root, possible, own)})),
         files=tuple(poms),
         environment=tuple(sorted({name for text in texts for name in re.findall(r"\$\{env\.([^}]+)\}", text)})),
         tells_commit=any(
             _text(plugin, "artifactId") in COMMIT_PLUGINS for root in poms.values() for plugin in root.iter("plugin")
         ),
         modules=tuple(os.path.dirname(path) for path in modules),
+        inherited=tuple(fetched),
         outputs=tuple(filter(None, (_output(poms[item], item, properties) for item in (first, *modules)))),
         words=frozenset(_words([*poms.values(), *_assemblies([first, *modules])])),
     )

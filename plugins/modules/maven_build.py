@@ -233,7 +233,7 @@ steps:
   returned: always
 evidence:
   description:
-    - Hashes of the groups of inputs, and the version of the JDK.
+    - Hashes of the groups of inputs, and the JDK with its version.
     - When Maven failed, its errors and the lines of the log that show the cause.
     - When a native build failed, where ForkJoinPool is initialised at run time (C(forkjoinpool_flag)), and the sources
       that use its common pool (C(forkjoinpool_users)).

@@ -386,3 +386,40 @@ def test_a_jar_that_was_swapped_after_it_was_verified_is_not_used(project: Proje
     result = project.build()
     assert result["reason"] == "the stored artifact is damaged: 'app.bin' has another checksum"
     assert stored.read_text("utf-8") == "made\n"
+
+
+RECORDED = Path(__file__).parents[2] / "fixtures/maven"
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in RECORDED.glob("*.log")))
+def test_whatever_fails_the_artifact_of_before_stays(project: Project, name: str) -> None:
+    good = project.build()["artifact"]
+    stored = Path(good["path"]) / good["main"]
+    before = (stored.read_bytes(), stored.stat().st_mtime_ns)
+    # it fails after it has made something
+    project.write("mvnw", WRAPPER + f"cat '{RECORDED / name}.log'\nexit 1\n")
+    with pytest.raises(DeployError) as caught:
+        project.build()
+    failed = caught.value
+    assert failed.fields["artifact"] == good
+    assert failed.fields["failure"]["code"] != "unknown" or name == "timeout"
+    assert failed.fields["decision"] == ("RETRY" if failed.fields["failure"]["retry"] else "ROLLBACK")
+    assert f"({good['fingerprint'][:12]}) stays usable." in failed.msg
+    assert (stored.read_bytes(), stored.stat().st_mtime_ns) == before
+    assert (project.store / "app/latest").read_text("ascii").strip() == good["fingerprint"]
+    project.write("mvnw", WRAPPER)
+    again = project.build()
+    assert (again["changed"], again["artifact"]) == (False, good)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in RECORDED.glob("native_*.log")))
+def test_a_native_build_that_fails_falls_back(project: Project, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(maven.native, "_local", lambda: "/bin/true")
+    monkeypatch.setitem(maven.PROFILES, "jvm", dataclasses.replace(maven.PROFILES["jvm"], main="target/app.bin"))
+    native = f"case \" $* \" in *' -Pnative '*) cat '{RECORDED / name}.log'; exit 1 ;; esac\n"
+    project.write("mvnw", WRAPPER.replace("echo", native + "echo", 1))
+    result = project.build(profile="native", main="", build_fallback="jvm")
+    assert result["build"]["profile"] == "jvm"
+    assert result["fallback"]["failure"]["code"].startswith("native_")
+    assert result["fallback"]["failure"]["code"] in result["msg"]
+    assert "Maven failed (native_" in result["warnings"][0]

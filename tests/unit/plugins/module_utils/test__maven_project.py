@@ -171,6 +171,27 @@ def test_a_pom_that_only_lies_above_is_no_parent(tmp_path: Path) -> None:
     assert [Path(item).parent.name for item in maven.read_pom(project).files] == ["app"]
 
 
+def test_a_parent_that_maven_fetched_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(maven, "LOCAL_REPOSITORY", str(tmp_path / "m2"))
+
+    def reference(name: str) -> str:
+        return f"<parent><groupId>org.example</groupId><artifactId>{name}</artifactId><version>7</version></parent>"
+
+    def fetched(name: str, body: str) -> str:
+        place = pom(tmp_path, body, f"m2/org/example/{name}/7")
+        return str(Path(place, "pom.xml").rename(Path(place, f"{name}-7.pom")))
+
+    base = fetched("base", reference("top") + properties(v="2-SNAPSHOT"))
+    top = fetched("top", reference("absent") + dependency("y", "LATEST") + properties(maven_compiler_release="99"))
+    found = maven.read_pom(pom(tmp_path, reference("base") + dependency("x", "${v}")))
+    assert found.inherited == (base, top)
+    assert found.unpinned == ("x 2-SNAPSHOT", "y LATEST")
+    # it may not be there for the first build, so it must not change what is built or with which JDK
+    assert (len(found.files), found.java) == (1, 0)
+    Path(base).write_text("no pom", encoding="utf-8")
+    assert maven.read_pom(str(tmp_path / "app")).inherited == ()
+
+
 def test_what_else_decides_is_seen(tmp_path: Path) -> None:
     plugin = "<build><plugins><plugin><artifactId>git-commit-id-maven-plugin</artifactId></plugin></plugins></build>"
     found = maven.read_pom(pom(tmp_path, properties(a="${env.B}-${env.A}", b="${env.A}") + plugin))
