@@ -320,12 +320,16 @@ def require_wrapper(project: str) -> str:
     """
     path = os.path.join(project, "mvnw")
     if not os.path.isfile(path):
-        raise DeployError(f"The project '{project}' has no Maven wrapper (mvnw).", hint=WRAPPER_HINT)
+        raise _no_wrapper(f"The project '{project}' has no Maven wrapper (mvnw).", WRAPPER_HINT)
     if not os.access(path, os.X_OK):
-        raise DeployError(
-            f"'{path}' is not executable.", hint=f"Run 'chmod +x {path}', and 'git update-index --chmod=+x mvnw' in it."
+        raise _no_wrapper(
+            f"'{path}' is not executable.", f"Run 'chmod +x {path}', and 'git update-index --chmod=+x mvnw' in it."
         )
     return path
+
+
+def _no_wrapper(msg: str, hint: str) -> DeployError:
+    return DeployError(msg, hint=hint, failure=BY_CODE["wrapper"].result())
 
 
 def read_jdk(home: str) -> Jdk | None:

@@ -309,14 +309,15 @@ def test_how_far_a_build_is(service: Service) -> None:
     events = [json.loads(line) for line in told.read_text("utf-8").splitlines()]
     assert {event["task_id"] for event in events} == {"deploy-1"}
     running = [event for event in events if event["phase"] == "build_execution"]
-    # a goal may be over before anybody looks
-    assert len({event["progress"]["step_name"] for event in running}) > 1
-    assert all(event["metrics"]["memory_bytes"] > 0 and event["metrics"]["cpu_threads"] > 0 for event in running[1:])
+    # which goals are seen depends on how fast they are over; how many there are is known from the build before
+    assert running[0]["progress"]["total_steps"] > 3
+    assert max(event["metrics"]["memory_bytes"] for event in running) > 0
+    assert max(event["metrics"]["cpu_threads"] for event in running) > 0
     shares = [event["progress"]["percentage"] for event in running]
     assert shares == sorted(shares)
-    assert shares[-1] > 0
-    assert running[-1]["progress"]["total_steps"] > 3
     assert (events[-1]["status"], events[-1]["progress"]["percentage"]) == ("SUCCESS", 100)
+    history = json.loads((service.kept / "goals.json").read_text("utf-8"))
+    assert "compiler:compile @ app" in [name for name, _started in next(iter(history.values()))["goals"]]
 
 
 def test_an_old_file_is_never_taken_for_the_result(service: Service) -> None:
@@ -374,14 +375,14 @@ def test_tests_are_run_when_they_are_asked_for(service: Service) -> None:
             lambda s: (s.project / "mvnw").unlink(),
             {},
             "build_preparation",
-            None,
+            "wrapper",
             "has no Maven wrapper (mvnw). Make it once",
         ),
         (
             lambda s: (s.project / "mvnw").chmod(0o644),
             {},
             "build_preparation",
-            None,
+            "wrapper",
             "is not executable. Run 'chmod +x",
         ),
         (

@@ -52,7 +52,7 @@ class Project:
             "tests": False,
             "properties": {},
             "java_home": str(self.jdk),
-            "timeout": 30.0,
+            "timeout": 120.0,
             "keep": 5,
             "keep_days": 0.0,
             "released": [],
@@ -60,7 +60,7 @@ class Project:
             "events": "",
             "task_id": "",
             "inputs": [],
-            "lock_timeout": 30.0,
+            "lock_timeout": 120.0,
             "retries": 0,
             "build_fallback": "none",
         }
@@ -138,8 +138,8 @@ def messages(path: Path) -> list[dict[str, t.Any]]:
 
 def test_a_build_is_told_about(project: Project, tmp_path: Path) -> None:
     told = tmp_path / "events.jsonl"
-    goal = "echo '[INFO] --- jar:3.5.0:jar (default-jar) @ app ---'; sleep 1\n"
-    project.write("mvnw", WRAPPER + goal)
+    goal = "echo '[INFO] --- jar:3.5.0:jar (default-jar) @ app ---'\n"
+    project.write("mvnw", WRAPPER + goal + f"until grep -q jar:jar '{told}'; do sleep 0.05; done\n")
     project.build(events=str(told), task_id="deploy-7")
     found = messages(told)
     assert {item["task_id"] for item in found} == {"deploy-7"}

@@ -84,7 +84,7 @@ class Project:
             "tests": False,
             "properties": {},
             "java_home": str(self.jdk),
-            "timeout": 30.0,
+            "timeout": 120.0,
             "keep": 5,
             "keep_days": 0.0,
             "released": [],
@@ -92,7 +92,7 @@ class Project:
             "events": "",
             "task_id": "",
             "inputs": [],
-            "lock_timeout": 30.0,
+            "lock_timeout": 120.0,
             "retries": 0,
             "build_fallback": "none",
         }
