@@ -8,79 +8,86 @@ This module util is PRIVATE to the collection. It may change at any time.
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import json
 import os
-import tempfile
 import typing as t
+from dataclasses import dataclass, replace
 
 from ansible_collections.j4c.deploy.plugins.module_utils import _docker as engine
 from ansible_collections.j4c.deploy.plugins.module_utils import _dockerfile_hadolint as hadolint
 from ansible_collections.j4c.deploy.plugins.module_utils import _dockerfile_policy as policies
+from ansible_collections.j4c.deploy.plugins.module_utils import _image_bases as base_images
+from ansible_collections.j4c.deploy.plugins.module_utils import _image_build as builds
+from ansible_collections.j4c.deploy.plugins.module_utils import _image_checks as checks
 from ansible_collections.j4c.deploy.plugins.module_utils import _image_context as context
 from ansible_collections.j4c.deploy.plugins.module_utils import _image_dockerfile as dockerfiles
+from ansible_collections.j4c.deploy.plugins.module_utils import _image_documents as documents
+from ansible_collections.j4c.deploy.plugins.module_utils import _image_leaks as leaks
 from ansible_collections.j4c.deploy.plugins.module_utils import _image_recipe as recipes
 from ansible_collections.j4c.deploy.plugins.module_utils import _image_report as report
+from ansible_collections.j4c.deploy.plugins.module_utils import _image_sbom as sboms
+from ansible_collections.j4c.deploy.plugins.module_utils import _image_secrets as secrets
+from ansible_collections.j4c.deploy.plugins.module_utils import _image_space as space
 from ansible_collections.j4c.deploy.plugins.module_utils._dockerfile_policy_finding import Finding
 from ansible_collections.j4c.deploy.plugins.module_utils._dockerfile_syntax import read_instructions
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.j4c.deploy.plugins.module_utils._files import tail
-from ansible_collections.j4c.deploy.plugins.module_utils._image_recipe import Recipe, Step, Tagged, Wanted
+from ansible_collections.j4c.deploy.plugins.module_utils._image_recipe import BaseImage, Recipe, Step, Tagged, Wanted
 from ansible_collections.j4c.deploy.plugins.module_utils._pipeline import verdict
 from ansible_collections.j4c.deploy.plugins.module_utils._run import Runner
 from ansible_collections.j4c.deploy.plugins.module_utils._steps import StepLog
 
 PHASE = "container_build"
-LOG_LINES = 60
-STEP_LINES = 5
+NOT_BUILT = "the artifact is not built yet"
 
 
-def build_command(recipe: Recipe, wanted: Wanted, directory: str, metadata: str) -> list[str]:
-    """Return the argv of the build."""
-    # on one of the engine's stores, provenance would give the image a new id with every build
-    argv = ["docker", "buildx", "build", "--builder", "default", "--load", "--provenance=false", "--progress", "plain"]
-    argv += ["--metadata-file", metadata]
-    if not wanted.cache:
-        argv.append("--no-cache")
-    for option, values in (("--build-arg", wanted.args), ("--label", recipe.labels)):
-        for key in sorted(values):
-            argv += [option, f"{key}={values[key]}"]
-    for tag in recipe.tags:
-        argv += ["--tag", tag]
-    return [*argv, "--", directory]
+@dataclass(frozen=True)
+class Observed:
+    """What was read and checked before anything is done."""
+
+    api: t.Any
+    policy: policies.Policy
+    budget: space.Budget
+    scan: leaks.LeakScan
+    stages: list[dockerfiles.Stage]
+    secrets: tuple[secrets.Secret, ...]
+    values: list[bytes]
+    text: str
+    artifact: context.Artifact
+    bases: dict[str, BaseImage]
+    recipe: Recipe
+    tagged: list[Tagged]
+    released: dict[str, t.Any] | None
+
+    def released_layers(self) -> frozenset[str] | None:
+        """Return the ids of the layers of the released image, ``None`` when there is none to compare with."""
+        if self.released is None:
+            return None
+        return frozenset((self.released.get("RootFS") or {}).get("Layers") or ())
 
 
-@contextlib.contextmanager
-def _workspace() -> t.Iterator[str]:
-    """Yield a directory that is gone afterwards."""
-    try:
-        made = tempfile.TemporaryDirectory(prefix="j4c-image-")
-    except OSError as exc:
-        raise DeployError(
-            f"No directory for the build context could be made: {exc}.", hint=context.TMPDIR_HINT
-        ) from exc
-    with made as work:
-        yield work
+def _now() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class ImageBuilder:
     """Builds one image on the engine of this machine.
 
-    :param connect: returns a client of the engine's API.
+    :param connect: returns a client of the engine's API; takes the seconds that a call may take.
     """
 
-    def __init__(self, connect: t.Callable[[], t.Any], runner: Runner, wanted: Wanted) -> None:
+    def __init__(self, connect: t.Callable[..., t.Any], runner: Runner, wanted: Wanted) -> None:
         self._connect = connect
         self._runner = runner
         self._wanted = wanted
         self._log = StepLog()
+        self._warnings: list[str] = []
 
     def converge(self, check_mode: bool) -> dict[str, t.Any]:
-        """Bring the image and its tags to what was asked for.
+        """Bring the image, its tags and its documents to what was asked for.
 
-        :returns: ``changed``, ``image``, ``phase``, ``decision``, ``steps``, ``evidence``, ``diff``.
-        :raises DeployError: it cannot be built; with ``phase``, ``decision`` and the steps done so far.
+        :returns: ``changed``, ``image``, ``documents``, ``phase``, ``decision``, ``steps``, ``evidence``, ``diff``.
+        :raises DeployError: it cannot be built, or must not be; with ``phase``, ``decision`` and the steps done so far.
         """
         try:
             return self._converge(check_mode)
@@ -91,76 +98,84 @@ class ImageBuilder:
             raise
 
     def _converge(self, check_mode: bool) -> dict[str, t.Any]:
-        wanted = self._wanted
-        if check_mode and not os.path.isdir(str(wanted.artifact.get("path") or "")):
+        if check_mode and not os.path.isdir(str(self._wanted.artifact.get("path") or "")):
             # in a dry run of the whole pipeline the build before this one was only planned
-            self._log.add("build", "planned", "the artifact is not built yet")
-            return self._result(True, None, {"reason": "the artifact is not built yet", "changed_inputs": []})
+            self._log.add("build", "planned", NOT_BUILT)
+            return self._result(True, None, None, {"reason": NOT_BUILT, "changed_inputs": []})
         with self._log.step("observe"):
-            policy = policies.make_policy(wanted.policy)
-            text = recipes.read_dockerfile(wanted.dockerfile)
-            stages = dockerfiles.stages(read_instructions(wanted.dockerfile, text, wanted.args), wanted.args)
-            artifact = context.load_artifact(wanted.artifact)
-            api = self._connect()
-            images = {item.name: engine.inspect_image(api, item.name) or {} for item in dockerfiles.bases(stages)}
-            bases = {name: image.get("Id") for name, image in images.items()}
-            recipe = recipes.make_recipe(wanted, artifact, text, bases)
-            tagged = self._tagged(api, recipe)
-        findings = self._inspect(policy, stages, recipe, images)
-        steps = recipes.plan(recipe, tagged)
-        builds = any(step.action == "build" for step in steps)
+            seen = self._observe()
+        findings = self._inspect(seen)
+        missing = [base for base in dockerfiles.bases(seen.stages) if not seen.bases[base.name].id]
+        if missing:
+            seen = self._pull(seen, missing, check_mode)
+        steps = recipes.plan(seen.recipe, seen.tagged)
+        planned = any(step.action == "build" for step in steps)
         evidence = {
             "reason": "; ".join(step.why for step in steps) or "nothing changed",
-            "changed_inputs": recipes.changed_inputs(tagged[0].inputs, recipe.inputs) if tagged and builds else [],
-            "fingerprint": recipe.fingerprint,
-            "layout": recipe.layout,
-            "bases": [{"name": name, "id": bases[name]} for name in sorted(bases)],
-            "findings": [policies.as_dict(item, wanted.dockerfile) for item in findings],
+            "changed_inputs": recipes.changed_inputs(seen.tagged[0].inputs, seen.recipe.inputs)
+            if seen.tagged and planned
+            else [],
+            "fingerprint": seen.recipe.fingerprint,
+            "layout": seen.recipe.layout,
+            "bases": [
+                {"name": base.name, "id": base.id or None, "digest": base.digest or None}
+                for base in sorted(seen.bases.values(), key=_name)
+            ],
+            "findings": [policies.as_dict(item, self._wanted.dockerfile) for item in findings],
         }
-        image_id = None if steps else tagged[0].id
+        image_id = None if steps else seen.tagged[0].id
         for step in steps:
             if check_mode:
                 self._log.add(step.action, "planned", step.why)
                 image_id = step.id
             else:
-                image_id = self._build(api, recipe) if step.action == "build" else self._tag(api, step)
-        image = self._describe(api, recipe, image_id) if image_id else None
-        warnings = [
-            policies.shown(item, wanted.dockerfile)
-            for item in findings
-            if item.severity != "info" and not item.excepted
-        ]
-        result = self._result(bool(steps), image, evidence)
-        return {**result, "diff": recipes.diff_of(recipe, tagged), "warnings": warnings}
+                image_id = self._build(seen) if step.action == "build" else self._tag(seen.api, step)
+        changed = bool(steps or missing)
+        image, kept = None, None
+        if image_id:
+            image, kept, told, written = self._account(seen, image_id, check_mode)
+            changed = changed or written
+            evidence.update(told)
+        result = self._result(changed, image, kept, evidence)
+        return {**result, "diff": recipes.diff_of(seen.recipe, seen.tagged), "warnings": self._warnings}
 
-    def _inspect(
+    def _result(
         self,
-        policy: policies.Policy,
-        stages: t.Sequence[dockerfiles.Stage],
-        recipe: Recipe,
-        images: t.Mapping[str, t.Mapping[str, t.Any]],
-    ) -> list[Finding]:
-        """Return what the policy finds in the Dockerfile.
+        changed: bool,
+        image: dict[str, t.Any] | None,
+        kept: dict[str, t.Any] | None,
+        evidence: dict[str, t.Any],
+    ) -> dict[str, t.Any]:
+        result = {"changed": changed, "image": image, "documents": kept, "evidence": evidence}
+        return {**result, "steps": self._log.results, **verdict(PHASE, "PROCEED")}
 
-        :raises DeployError: some of it is refused.
-        """
-        path = self._wanted.dockerfile
-        with self._log.step("policy") as note:
-            users = {
-                name: str((image.get("Config") or {}).get("User") or "") for name, image in images.items() if image
-            }
-            filled = sorted({item.layer for item in recipe.placements})
-            today = datetime.datetime.now(datetime.timezone.utc).date()
-            found = policies.inspect(policy, stages, context.LAYERS, filled, users, today)
-            linted = hadolint.lint(self._runner, path) if policy.hadolint else []
-            findings = policies.apply_policy(policy, [*found, *(linted or [])])
-            policies.enforce(policy, findings, path)
-            note["detail"] = f"{len(findings)} findings{'' if linted is not None else ', hadolint is not installed'}"
-        return findings
-
-    def _result(self, changed: bool, image: dict[str, t.Any] | None, evidence: dict[str, t.Any]) -> dict[str, t.Any]:
-        result = {"changed": changed, "image": image, "steps": self._log.results, "evidence": evidence}
-        return {**result, **verdict(PHASE, "PROCEED")}
+    def _observe(self) -> Observed:
+        wanted = self._wanted
+        policy, budget = policies.make_policy(wanted.policy), space.make_budget(wanted.budget)
+        scan, given = leaks.make_scan(wanted.leak_scan), secrets.make_secrets(wanted.secrets)
+        text = recipes.read_dockerfile(wanted.dockerfile)
+        stages = dockerfiles.stages(read_instructions(wanted.dockerfile, text, wanted.args), wanted.args)
+        secrets.match_mounts(given, stages, wanted.dockerfile)
+        values = secrets.read_values(given, os.environ)
+        artifact = context.load_artifact(wanted.artifact)
+        api = self._connect()
+        bases = base_images.look(api, [base.name for base in dockerfiles.bases(stages)])
+        recipe = recipes.make_recipe(wanted, artifact, text, bases)
+        return Observed(
+            api=api,
+            policy=policy,
+            budget=budget,
+            scan=scan,
+            stages=stages,
+            secrets=given,
+            values=values,
+            text=text,
+            artifact=artifact,
+            bases=bases,
+            recipe=recipe,
+            tagged=self._tagged(api, recipe),
+            released=engine.inspect_image(api, wanted.released_image) if wanted.released_image else None,
+        )
 
     def _tagged(self, api: t.Any, recipe: Recipe) -> list[Tagged]:
         found = []
@@ -175,6 +190,40 @@ class ImageBuilder:
                 found.append(Tagged(tag, inspected["Id"], labels.get(recipes.FINGERPRINT_LABEL, ""), inputs))
         return found
 
+    def _inspect(self, seen: Observed) -> list[Finding]:
+        """Return what the policy finds in the Dockerfile.
+
+        :raises DeployError: some of it is refused.
+        """
+        path = self._wanted.dockerfile
+        with self._log.step("policy") as note:
+            users = {base.name: base.user for base in seen.bases.values() if base.id}
+            filled = sorted({item.layer for item in seen.recipe.placements})
+            today = datetime.datetime.now(datetime.timezone.utc).date()
+            found = policies.inspect(seen.policy, seen.stages, context.LAYERS, filled, users, today)
+            linted = hadolint.lint(self._runner, path) if seen.policy.hadolint else []
+            findings = policies.apply_policy(seen.policy, [*found, *(linted or [])])
+            policies.enforce(seen.policy, findings, path)
+            note["detail"] = f"{len(findings)} findings{'' if linted is not None else ', hadolint is not installed'}"
+        told = (item for item in findings if item.severity != "info" and not item.excepted)
+        self._warnings += [policies.shown(item, path) for item in told]
+        return findings
+
+    def _pull(self, seen: Observed, missing: t.Sequence[dockerfiles.Base], check_mode: bool) -> Observed:
+        """Get the base images that the engine lacks, and return what is known with them."""
+        names = ", ".join(base.name for base in missing)
+        if check_mode:
+            self._log.add("pull", "planned", names)
+            return seen
+        with self._log.step("pull") as note:
+            api = self._connect(self._wanted.timeout)
+            for base in missing:
+                base_images.pull(api, base, self._wanted.dockerfile)
+            note["detail"] = names
+            bases = base_images.look(seen.api, seen.bases)
+            recipe = recipes.make_recipe(self._wanted, seen.artifact, seen.text, bases)
+        return replace(seen, bases=bases, recipe=recipe, tagged=self._tagged(seen.api, recipe))
+
     def _tag(self, api: t.Any, step: Step) -> str:
         repository, tag = step.tag.rsplit(":", 1)
         with self._log.step("tag") as note, engine.engine_errors(f"Tagging image {step.id} as '{step.tag}'"):
@@ -182,64 +231,133 @@ class ImageBuilder:
             api.tag(step.id, repository, tag)
         return step.id
 
-    def _build(self, api: t.Any, recipe: Recipe) -> str:
-        with _workspace() as work:
+    def _documents(self, recipe: Recipe) -> documents.Documents:
+        return documents.Documents(self._wanted.documents or recipe.artifact.path)
+
+    def _build(self, seen: Observed) -> str:
+        recipe, started = seen.recipe, _now()
+        kept = self._documents(recipe)
+        with builds.workspace() as work:
             # BuildKit keeps what it was sent by the directory's name, and compares sizes and times only: so a new name
             directory = os.path.join(work, os.path.basename(work))
             with self._log.step("stage") as note:
-                copied = context.stage(recipe.artifact, recipe.placements, recipe.dockerfile, directory)
-                note["detail"] = f"{len(recipe.placements)} files, {copied} bytes verified"
+                kept.check_writable()
+                size = sum(item.file.size for item in recipe.placements)
+                room = builds.check_room(seen.api, size, self._wanted.min_free_mb)
+                context.stage(recipe.artifact, recipe.placements, recipe.dockerfile, directory)
+                paths = {item.file.path: os.path.join(directory, item.layer, item.target) for item in recipe.placements}
+                sbom = sboms.make_sbom(recipe.artifact, paths)
+                note["detail"] = f"{len(recipe.placements)} files, {size} bytes verified; {room}"
             with self._log.step("build") as note:
-                built = self._run_buildx(recipe, directory, os.path.join(work, "metadata.json"))
-                image = engine.inspect_image(api, recipe.tags[0])
-                if image is None or image["Id"] not in built:
-                    raise DeployError(
-                        f"buildx built {', '.join(sorted(built)) or 'an image'}, but the engine names "
-                        f"{image['Id'] if image else 'nothing'} '{recipe.tags[0]}'.",
-                        hint="Let DOCKER_HOST name the engine to use, and see that nobody else builds this image now.",
-                    )
-                note["detail"] = image["Id"]
-        return str(image["Id"])
-
-    def _run_buildx(self, recipe: Recipe, directory: str, metadata: str) -> set[str]:
-        """Build, and return the ids that the result may have: the engine's two image stores name it differently."""
-        wanted = self._wanted
-        self._runner.find("docker", hint="Install it, or run the role j4c.deploy.engine.")
-        # the context "default" is the engine that DOCKER_HOST names, as it is for the API
-        env = {"SOURCE_DATE_EPOCH": str(recipe.epoch), "DOCKER_CONTEXT": "default", "BUILDX_BUILDER": None}
-        argv = build_command(recipe, wanted, directory, metadata)
-        try:
-            done = self._runner.run(
-                argv, env=env, check=False, timeout=wanted.timeout, what=f"Building image '{recipe.tags[0]}'"
+                labels = {**recipe.labels, recipes.SBOM_LABEL: sboms.digest(sbom)}
+                ids = builds.build(self._runner, self._wanted, recipe, labels, seen.secrets, directory)
+                inspected = self._built(seen.api, ids)
+                image_id = note["detail"] = str(inspected["Id"])
+            with self._log.step("examine") as note:
+                try:
+                    found = self._examine(seen, inspected, work)
+                    note["detail"] = f"{sum(found.wasted)} bytes wasted, {len(found.leaks)} secrets"
+                except DeployError:
+                    checks.discard(seen.api, image_id)
+                    raise
+        for tag in recipe.tags:
+            self._tag(seen.api, Step("tag", "it has passed", tag, image_id))
+        with self._log.step("document"):
+            kept.write_sbom(sbom)
+            measured = {"wasted": found.wasted, "leaks": [leaks.as_dict(item, seen.scan) for item in found.leaks]}
+            times = {"startedOn": started, "finishedOn": _now()}
+            statement = documents.make_provenance(
+                self._wanted, recipe, seen.bases.values(), image_id, sbom, measured, times
             )
-        except DeployError as exc:
-            exc.hint = exc.hint or "Look at the step that hung, in stderr, or raise the option timeout."
-            exc.stderr = tail(exc.stderr or "", LOG_LINES)
-            raise
-        if done.rc != 0:
-            found = report.diagnose(done.stderr, wanted.dockerfile, context.LAYERS)
-            output = report.step_output(done.stderr, STEP_LINES)
-            raise DeployError(
-                f"Building image '{recipe.tags[0]}' failed: {found.msg}.",
-                hint=found.hint,
-                command=done.argv,
-                rc=done.rc,
-                stdout=done.stdout,
-                stderr=tail(done.stderr, LOG_LINES),
-                evidence={
-                    "code": found.code,
-                    "dockerfile": {"path": wanted.dockerfile, "line": found.line, "text": found.excerpt},
-                    "output": output,
-                },
-            )
-        with open(metadata, encoding="utf-8") as file:
-            data = json.load(file)
-        return {data[key] for key in ("containerimage.config.digest", "containerimage.digest") if data.get(key)}
+            kept.write_provenance(image_id, statement)
+        return image_id
 
-    def _describe(self, api: t.Any, recipe: Recipe, image_id: str) -> dict[str, t.Any]:
+    def _built(self, api: t.Any, ids: t.Collection[str]) -> dict[str, t.Any]:
+        for image_id in ids:
+            inspected = engine.inspect_image(api, image_id)
+            if inspected is not None:
+                return inspected
+        raise DeployError(
+            f"buildx built {', '.join(sorted(ids)) or 'an image'}, but the engine has no such image.",
+            hint="Let DOCKER_HOST name the engine to use, and see that nobody removes images ('docker image prune') meanwhile.",
+        )
+
+    def _examine(self, seen: Observed, inspected: dict[str, t.Any], work: str) -> checks.Found:
+        """Return what is in the image that was built.
+
+        :raises DeployError: that must not be.
+        """
+        start = seen.recipe.start
+        known = {*(start.layers if start else ()), *(seen.released_layers() or ())}
+        foreign = {item.target for item in seen.recipe.placements if item.layer == context.LIBRARIES}
+        if seen.scan.action == "skip":
+            found = checks.Found([], [])
+        else:
+            found = checks.examine(seen.api, inspected, work, seen.values, known, foreign)
+        layers = checks.layers_of(seen.api, inspected)
+        compared, sums = checks.describe_layers(layers, seen.released_layers(), found.wasted, inspected["Size"])
+        self._warnings += checks.judge(seen.budget, sums, compared, seen.scan, found.leaks)
+        return found
+
+    def _account(
+        self, seen: Observed, image_id: str, check_mode: bool
+    ) -> tuple[dict[str, t.Any], dict[str, t.Any], dict[str, t.Any], bool]:
+        """Return the image, its documents, what is known of its layers, and whether documents were written again."""
         with engine.engine_errors(f"Reading the layers of image '{image_id}'"):
-            history = api.history(image_id)
-        inspected = engine.inspect_image(api, image_id)
+            history = seen.api.history(image_id)
+        inspected = engine.inspect_image(seen.api, image_id)
         if inspected is None:
             raise DeployError(f"Image {image_id} was removed while this module looked at it.", hint="Run it again.")
-        return report.describe(self._wanted.name, inspected, history, recipe.tags)
+        image = report.describe(self._wanted.name, inspected, history, seen.recipe.tags)
+        kept, measured, written = self._keep_documents(seen, image, check_mode)
+        layers, sums = checks.describe_layers(
+            image["layers"], seen.released_layers(), measured.get("wasted"), image["size"]
+        )
+        if not self._log_has("build"):
+            self._warnings += checks.judge(seen.budget, sums, layers, seen.scan, [])
+        name = self._wanted.released_image
+        released = {"name": name, "id": (seen.released or {}).get("Id")} if name else None
+        told = {"layers": layers, "sums": sums, "leaks": measured.get("leaks", []), "released": released}
+        return image, kept, told, written
+
+    def _log_has(self, name: str) -> bool:
+        return any(step["name"] == name for step in self._log.results)
+
+    def _keep_documents(
+        self, seen: Observed, image: t.Mapping[str, t.Any], check_mode: bool
+    ) -> tuple[dict[str, t.Any], dict[str, t.Any], bool]:
+        """Return the documents of an image and what was measured then; write those again that are gone."""
+        kept = self._documents(seen.recipe)
+        wanted_sha = image["labels"].get(recipes.SBOM_LABEL, "")
+        sbom, provenance = kept.sbom(wanted_sha), kept.provenance(image["id"])
+        measured = provenance[1] if provenance else {}
+        if sbom and provenance:
+            return {"sbom": sbom, "provenance": provenance[0]}, measured, False
+        if check_mode:
+            self._log.add("document", "planned", "a document of the image is gone")
+            return {"sbom": sbom, "provenance": provenance[0] if provenance else None}, measured, True
+        with self._log.step("document") as note:
+            note["detail"] = "written again: a document of the image was gone"
+            kept.check_writable()
+            artifact = seen.artifact
+            text = sboms.make_sbom(
+                artifact, {item.path: os.path.join(artifact.path, item.path) for item in artifact.files}
+            )
+            if sboms.digest(text) != wanted_sha:
+                raise DeployError(
+                    f"The artifact '{artifact.path}' is not the one that image {image['id']} was built from: "
+                    f"its bill of materials has another checksum.",
+                    hint=context.BUILD_AGAIN,
+                )
+            sbom = kept.write_sbom(text)
+            if provenance is None:
+                # when it was built, nobody knows any more
+                statement = documents.make_provenance(
+                    self._wanted, seen.recipe, seen.bases.values(), image["id"], text, measured, {}
+                )
+                provenance = (kept.write_provenance(image["id"], statement), measured)
+        return {"sbom": sbom, "provenance": provenance[0]}, measured, True
+
+
+def _name(base: BaseImage) -> str:
+    return base.name

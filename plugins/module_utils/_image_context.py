@@ -12,10 +12,12 @@ This module util is PRIVATE to the collection. It may change at any time.
 from __future__ import annotations
 
 import errno
+import fnmatch
 import hashlib
 import json
 import os
 import posixpath
+import re
 import typing as t
 from dataclasses import dataclass
 
@@ -24,11 +26,13 @@ from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployEr
 
 Layout = t.Literal["quarkus", "files"]
 
-LIBRARIES, FRAMEWORK, APPLICATION = "10-libraries", "20-framework", "30-application"
-LAYERS = (LIBRARIES, FRAMEWORK, APPLICATION)
+LIBRARIES, OWN, FRAMEWORK, APPLICATION = "10-libraries", "15-own-libraries", "20-framework", "30-application"
+LAYERS = (LIBRARIES, OWN, FRAMEWORK, APPLICATION)
 # 1980-01-01 00:00:00 UTC, the first moment that a zip file can hold
 CONTEXT_TIME = 315532800
 QUARKUS_MAIN = "quarkus-run.jar"
+# 1.0-SNAPSHOT, or as a repository names it: 1.0-20261128.101112-3
+_SNAPSHOT = re.compile(r"-SNAPSHOT\b|-\d{8}\.\d{6}-\d+\b")
 LIBRARY_FOLDERS = ("lib", "libs", "dependency")
 TMPDIR_HINT = "Free some space there, or set TMPDIR to a directory with more."
 BUILD_AGAIN = "Build the artifact again with j4c.deploy.maven_build."
@@ -144,6 +148,12 @@ def detect_layout(artifact: Artifact) -> Layout:
     return "quarkus" if is_quarkus else "files"
 
 
+def _is_own(path: str, patterns: t.Sequence[str]) -> bool:
+    """Return whether a library changes more often than others: a snapshot, or one with a name of the owner's."""
+    name = posixpath.basename(path)
+    return bool(_SNAPSHOT.search(name)) or any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
 def _layer(path: str, layout: Layout) -> str:
     """Return the layer of a file by its path below the directory of the main file."""
     top = path.split("/", 1)[0] if "/" in path else ""
@@ -157,9 +167,11 @@ def _layer(path: str, layout: Layout) -> str:
     return LIBRARIES if top in LIBRARY_FOLDERS else APPLICATION
 
 
-def place(artifact: Artifact, layout: Layout) -> list[Placement]:
+def place(artifact: Artifact, layout: Layout, own: t.Sequence[str] | None = None) -> list[Placement]:
     """Return where each file goes: below ``app/`` as it lies beside the main file. Pure.
 
+    :param own: patterns of the names of the owner's libraries, to be in a layer of their own together with snapshots;
+        ``None`` when the Dockerfile has no place for one.
     :raises DeployError: two files would have the same place.
     """
     home = posixpath.dirname(artifact.main)
@@ -173,7 +185,10 @@ def place(artifact: Artifact, layout: Layout) -> list[Placement]:
                 f"would both be '{target}' in the image.",
                 hint="Rename one of them.",
             )
-        placements[target] = Placement(item, _layer(path, layout), target)
+        layer = _layer(path, layout)
+        if layer == LIBRARIES and own is not None and _is_own(path, own):
+            layer = OWN
+        placements[target] = Placement(item, layer, target)
     return list(placements.values())
 
 

@@ -14,19 +14,23 @@ import json
 import re
 import time
 import typing as t
+import urllib.parse
 from dataclasses import dataclass, field
 
 from ansible_collections.j4c.deploy.plugins.module_utils import _image_context as context
 from ansible_collections.j4c.deploy.plugins.module_utils import _image_dockerfile as dockerfiles
+from ansible_collections.j4c.deploy.plugins.module_utils import _secret_patterns as secrets
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.j4c.deploy.plugins.module_utils._image_name import NAME, TAG
 
 # raised when the same inputs would give another image
-RECIPE = 1
+RECIPE = 2
 LABEL_PREFIX = "io.j4c."
 FINGERPRINT_LABEL = "io.j4c.fingerprint"
 INPUTS_LABEL = "io.j4c.inputs"
 ARTIFACT_LABEL = "io.j4c.artifact.sha256"
+BASE_LABEL = "io.j4c.base.id"
+SBOM_LABEL = "io.j4c.sbom.sha256"
 OCI = "org.opencontainers.image."
 # of the labels made here, those that do not follow from the commit
 _STEADY = frozenset(f"{OCI}{name}" for name in ("source", "title", "version"))
@@ -47,9 +51,17 @@ class Wanted:
     :param labels: further labels; they win over the OCI labels made here.
     :param layout: ``auto``, ``quarkus`` or ``files``.
     :param source: address of the source code.
+    :param own_libraries: patterns of the names of the owner's libraries.
     :param policy: the policy for the Dockerfile, as the option has it.
+    :param secrets: build secrets, as the option has them.
     :param cache: let BuildKit use what it built before.
-    :param timeout: seconds that the build may take.
+    :param cache_from: images with cache metadata that BuildKit may use too.
+    :param released_image: name or id of the image to compare with.
+    :param budget: limits of its size, as the option has them.
+    :param leak_scan: how to look for secrets in it, as the option has it.
+    :param documents: directory for bill of materials and provenance; that of the artifact when empty.
+    :param min_free_mb: MB that must stay free where it is built.
+    :param timeout: seconds that the build, and each pull, may take.
     """
 
     name: str
@@ -61,9 +73,34 @@ class Wanted:
     labels: t.Mapping[str, str] = field(default_factory=dict)
     layout: str = "auto"
     source: str = ""
+    own_libraries: t.Sequence[str] = ()
     policy: t.Mapping[str, t.Any] = field(default_factory=dict)
+    secrets: t.Sequence[t.Mapping[str, t.Any]] = ()
     cache: bool = True
+    cache_from: t.Sequence[str] = ()
+    released_image: str = ""
+    budget: t.Mapping[str, t.Any] = field(default_factory=dict)
+    leak_scan: t.Mapping[str, t.Any] = field(default_factory=dict)
+    documents: str = ""
+    min_free_mb: float = 256.0
     timeout: float = 600.0
+
+
+@dataclass(frozen=True)
+class BaseImage:
+    """What the engine knows of a base image, each ``""`` or empty where it does not.
+
+    :param id: its id on the engine.
+    :param digest: its digest in the registry that its name means.
+    :param user: the user that it runs as.
+    :param layers: ids of its layers, lowest first.
+    """
+
+    name: str
+    id: str = ""
+    digest: str = ""
+    user: str = ""
+    layers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,7 +112,7 @@ class Recipe:
     placements: tuple[context.Placement, ...]
     layout: str
     dockerfile: str
-    bases: t.Mapping[str, str | None]
+    start: BaseImage | None
     labels: t.Mapping[str, str]
     inputs: t.Mapping[str, str]
     fingerprint: str
@@ -165,25 +202,49 @@ def read_dockerfile(path: str) -> str:
         ) from exc
 
 
-def make_recipe(wanted: Wanted, artifact: context.Artifact, text: str, bases: t.Mapping[str, str | None]) -> Recipe:
-    """Return what decides the image. Pure.
+def without_credentials(url: str) -> str:
+    """Return an address without what may be a secret in it: password, and what follows ``?`` or ``#``."""
+    if "://" not in url:
+        return url
+    parts = urllib.parse.urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    # the user of SSH is part of the address, the one of HTTP may be a token
+    user = parts.username if parts.scheme.endswith("ssh") and parts.username else ""
+    return urllib.parse.urlunsplit((parts.scheme, f"{user}@{host}" if user else host, parts.path, "", ""))
 
-    :param text: the Dockerfile.
-    :param bases: id of each image that it needs, ``None`` when the engine does not have it.
-    :raises DeployError: the parts do not fit together.
-    """
-    unknown = dockerfiles.unknown_args(dockerfiles.parse(text), wanted.args)
-    if unknown:
-        raise DeployError(
-            f"The Dockerfile '{wanted.dockerfile}' declares no build argument {', '.join(unknown)}.",
-            hint="Correct the option args, or add an ARG line.",
-        )
-    reserved = sorted(key for key in wanted.labels if key.startswith(LABEL_PREFIX))
+
+def _check_labels(labels: t.Mapping[str, str]) -> None:
+    reserved = sorted(key for key in labels if key.startswith(LABEL_PREFIX))
     if reserved:
         raise DeployError(
             f"The labels {', '.join(reserved)} are not yours to set.",
             hint=f"Labels that begin with {LABEL_PREFIX} are this module's.",
         )
+    leaking = {
+        key: kinds for key, kinds in ((key, secrets.kinds_of_text(labels[key].encode())) for key in labels) if kinds
+    }
+    if leaking:
+        told = ", ".join(f"'{key}' ({', '.join(leaking[key])})" for key in sorted(leaking))
+        raise DeployError(
+            f"The option labels has a secret in {told}.", hint="Take it out: whoever has the image can read its labels."
+        )
+
+
+def make_recipe(wanted: Wanted, artifact: context.Artifact, text: str, bases: t.Mapping[str, BaseImage]) -> Recipe:
+    """Return what decides the image. Pure.
+
+    :param text: the Dockerfile.
+    :param bases: each image that it needs, by its name.
+    :raises DeployError: the parts do not fit together.
+    """
+    instructions = dockerfiles.parse(text)
+    unknown = dockerfiles.unknown_args(instructions, wanted.args)
+    if unknown:
+        raise DeployError(
+            f"The Dockerfile '{wanted.dockerfile}' declares no build argument {', '.join(unknown)}.",
+            hint="Correct the option args, or add an ARG line.",
+        )
+    _check_labels(wanted.labels)
     version = wanted.version or artifact.version
     if not version:
         raise DeployError("There is no version for the image.", hint="Set the option version; the artifact has none.")
@@ -194,7 +255,8 @@ def make_recipe(wanted: Wanted, artifact: context.Artifact, text: str, bases: t.
             f"its main file is '{artifact.main}'.",
             hint="Use the layout auto or files, or build a fast-jar.",
         )
-    placements = tuple(context.place(artifact, t.cast(context.Layout, layout)))
+    own = wanted.own_libraries if context.OWN in text else None
+    placements = tuple(context.place(artifact, t.cast(context.Layout, layout), own))
     time_text = str(wanted.commit.get("time") or artifact.created)
     epoch = epoch_of(time_text) if time_text else context.CONTEXT_TIME
     if epoch is None:
@@ -202,10 +264,15 @@ def make_recipe(wanted: Wanted, artifact: context.Artifact, text: str, bases: t.
             f"The time '{time_text}' of the commit or artifact is not ISO 8601.",
             hint="Write it like 2026-11-21T14:35:00Z.",
         )
+    stages = dockerfiles.stages(instructions, wanted.args)
+    lineage = dockerfiles.lineage(stages)
+    start = bases.get(stages[lineage[0]].base.name) if lineage else None
     oci = {
+        f"{OCI}base.digest": start.digest if start else "",
+        f"{OCI}base.name": start.name if start else "",
         f"{OCI}created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(epoch)),
         f"{OCI}revision": str(wanted.commit.get("id") or ""),
-        f"{OCI}source": wanted.source,
+        f"{OCI}source": without_credentials(wanted.source),
         f"{OCI}title": artifact.name or wanted.name.rsplit("/", 1)[-1],
         f"{OCI}version": version,
     }
@@ -214,7 +281,7 @@ def make_recipe(wanted: Wanted, artifact: context.Artifact, text: str, bases: t.
     inputs = {
         "args": short_hash(dict(wanted.args)),
         "artifact": short_hash([(item.layer, item.target, item.file.sha256) for item in placements]),
-        "base": short_hash(dict(bases)),
+        "base": short_hash({name: base.id or None for name, base in bases.items()}),
         "commit": short_hash([wanted.commit.get("id"), epoch]),
         "dockerfile": short_hash(text),
         "labels": short_hash({key: value for key, value in labels.items() if value != oci.get(key) or key in _STEADY}),
@@ -224,6 +291,7 @@ def make_recipe(wanted: Wanted, artifact: context.Artifact, text: str, bases: t.
     labels.update(
         {
             **({ARTIFACT_LABEL: artifact.sha256} if artifact.sha256 else {}),
+            **({BASE_LABEL: start.id} if start and start.id else {}),
             FINGERPRINT_LABEL: fingerprint,
             INPUTS_LABEL: json.dumps(inputs, sort_keys=True, separators=(",", ":")),
         }
@@ -234,7 +302,7 @@ def make_recipe(wanted: Wanted, artifact: context.Artifact, text: str, bases: t.
         placements=placements,
         layout=layout,
         dockerfile=text,
-        bases=bases,
+        start=start,
         labels=labels,
         inputs=inputs,
         fingerprint=fingerprint,

@@ -15,16 +15,21 @@ description:
   - Builds with BuildKit from a context that holds only the files of the artifact, sorted by how often they change,
     all with the same time and mode. What did not change is the same layer in the next image, and the same inputs give
     the same image.
-  - The context has the directories C(10-libraries), C(20-framework) and C(30-application), each to be copied onto
-    C(/) with C(COPY 10-libraries/ /) and so on. The files come to lie below C(/app). For a Quarkus fast-jar the
-    libraries, what Quarkus generates once, and what every build writes anew are in different directories. For
-    anything else the folders C(lib), C(libs) and C(dependency) beside the main file are libraries, the rest is the
-    application.
+  - The context has the directories C(10-libraries), C(15-own-libraries), C(20-framework) and C(30-application), each
+    to be copied onto C(/) with C(COPY 10-libraries/ /) and so on. The files come to lie below C(/app). For a Quarkus
+    fast-jar the libraries, what Quarkus generates once, and what every build writes anew are in different
+    directories. For anything else the folders C(lib), C(libs) and C(dependency) beside the main file are libraries,
+    the rest is the application. C(15-own-libraries) has files only when the Dockerfile copies it, see
+    O(own_libraries).
   - Every file is compared with the checksum of the artifact's manifest while it is copied.
   - Before anything is built, the Dockerfile must parse and pass the policy, see O(policy).
+  - What was built gets its name only when it has passed its own checks, see O(budget) and O(leak_scan). Until then, the
+    tags name the image that they named before.
+  - A bill of materials (CycloneDX) and a statement of provenance (in-toto, SLSA) are kept beside the artifact.
   - Nothing is built when the image that has the tag was built from the same inputs. The inputs are the files of the
-    artifact, the Dockerfile, the build arguments, the labels, the commit and the base images that the engine has. A
-    base image that the engine does not have is pulled by BuildKit, and a newer one in the registry is not noticed.
+    artifact, the Dockerfile, the build arguments, the labels, the commit and the base images. A base image that the
+    engine does not have is pulled first, so that it has its name there. Another image behind that name, or none, is
+    noticed with the next run; a newer one in the registry is not, before somebody pulls it.
 extends_documentation_fragment:
   - j4c.deploy._attributes
 attributes:
@@ -50,6 +55,24 @@ options:
       - In check mode the directory need not exist.
     type: dict
     required: true
+  budget:
+    description: Limits of the image's size, in MB of 1,000,000 bytes; V(0) is no limit.
+    type: dict
+    default: {}
+    suboptions:
+      action:
+        description: What happens to an image that is over a limit.
+        type: str
+        choices: [refuse, warn]
+        default: refuse
+      new_mb:
+        description: Limit of the layers that O(released_image) does not have.
+        type: float
+        default: 0
+      size_mb:
+        description: Limit of the image.
+        type: float
+        default: 0
   cache:
     description:
       - Let BuildKit use the layers that it built before. Without them, a needed build takes longer.
@@ -57,6 +80,14 @@ options:
         other times, is used as it is. V(false) gives the same image on every engine of the same kind.
     type: bool
     default: true
+  cache_from:
+    description:
+      - Images whose layers BuildKit may use too, besides what the engine has in its own cache. They must have been
+        built with cache metadata.
+      - This module makes none, because it would give each build of the same image another id.
+    type: list
+    elements: str
+    default: []
   commit:
     description:
       - The commit that the artifact was built from, with V(id), V(short) and V(time) as
@@ -68,6 +99,10 @@ options:
     description: Path of the Dockerfile.
     type: path
     required: true
+  documents:
+    description: Directory for the bill of materials and the provenance. That of the artifact when omitted or empty.
+    type: path
+    default: ''
   labels:
     description: Further labels. They win over the labels C(org.opencontainers.image.*) made here.
     type: dict
@@ -77,10 +112,53 @@ options:
     type: str
     choices: [auto, files, quarkus]
     default: auto
+  leak_scan:
+    description:
+      - Looks for secrets in the history of the image, in its environment, and in the layers that neither the base image
+        nor O(released_image) has, also inside of jars. It knows private keys, tokens, passwords in URLs and settings,
+        files that are secrets by their name, and the values of O(secrets).
+      - Where the layers of the engine cannot be read (not root, another image store, an engine elsewhere), the image
+        is saved for this, which takes seconds.
+    type: dict
+    default: {}
+    suboptions:
+      action:
+        description: What happens to an image with a secret. V(skip) does not look, and does not measure what is wasted.
+        type: str
+        choices: [refuse, warn, skip]
+        default: refuse
+      exceptions:
+        description: What is let pass.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          path:
+            description: Path in the image as RV(evidence) shows it, V(*) is anything.
+            type: str
+            required: true
+          reason:
+            description: Why this may be in the image.
+            type: str
+            required: true
+  min_free_mb:
+    description:
+      - MB that must be free besides the size of the artifact, on the disk of the build context and on that of the
+        engine.
+    type: float
+    default: 256
   name:
     description: Name of the image without a tag, with its registry if it has one.
     type: str
     required: true
+  own_libraries:
+    description:
+      - Patterns of file names of libraries that change more often than others, for example V(com.example.*). They and
+        all snapshots are in the directory C(15-own-libraries) when the Dockerfile copies that, else among the other
+        libraries.
+    type: list
+    elements: str
+    default: []
   policy:
     description:
       - What a Dockerfile must not have. Every finding has a rule, a severity, a line and a remedy; all are in
@@ -137,12 +215,38 @@ options:
         description: Other severities, V(error), V(warning) or V(info), by the name of the rule.
         type: dict
         default: {}
+  released_image:
+    description: Name or id of the image that is released now, to say which layers are new.
+    type: str
+    default: ''
+  secrets:
+    description:
+      - Build secrets, each to be mounted with C(RUN --mount=type=secret,id=...) by the command that needs it. They are
+        neither in the image nor in its history, nor in the arguments of a command.
+      - One that the Dockerfile mounts and that is not given is an error before anything is built, unless the mount says
+        C(required=false). The values do not count as inputs of the image.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      env:
+        description: Variable in the environment of the module that has the secret.
+        type: str
+      file:
+        description: File on the builder that has the secret.
+        type: path
+      id:
+        description: Its id in the Dockerfile.
+        type: str
+        required: true
   source:
-    description: Address of the source code, for the label C(org.opencontainers.image.source).
+    description:
+      - Address of the source code, for the label C(org.opencontainers.image.source). User, password and query are taken
+        out of it.
     type: str
     default: ''
   timeout:
-    description: Seconds that the build may take.
+    description: Seconds that the build, and each pull of a base image, may take.
     type: float
     default: 600
   version:
@@ -164,6 +268,10 @@ EXAMPLES = r"""
     dockerfile: /srv/aurigraph-v11/Dockerfile
     args:
       RUNTIME: eclipse-temurin:25-jre
+    released_image: "{{ serving.image.id }}"
+    budget:
+      size_mb: 350
+      new_mb: 5
 
 - name: Build the image of a Spring Boot service from its own fat jar
   j4c.deploy.container_image:
@@ -181,9 +289,29 @@ EXAMPLES = r"""
       exceptions:
         - rule: DL3008
           reason: the mirror keeps the newest version of a package only
+    own_libraries: ["shop-*.jar"]
+    secrets:
+      - id: mirror
+        file: /etc/j4c/mirror-password
+    leak_scan:
+      exceptions:
+        - path: app/orders.jar!/demo/server.key
+          reason: the key of the demo, known to everybody
 """
 
 RETURN = r"""
+documents:
+  description: The files about the image, each with C(path) and C(sha256). Null where there is no image yet.
+  type: dict
+  returned: success
+  contains:
+    provenance:
+      description: What it was made from, how, when and by what, an in-toto statement with a SLSA predicate.
+      type: dict
+    sbom:
+      description: The bill of materials, CycloneDX 1.6, with every jar of the artifact.
+      type: dict
+      sample: {path: /var/lib/j4c/artifacts/orders/9f2c4a/sbom.cdx.json, sha256: 41b0e3}
 image:
   description: The image. Null in check mode when it would be built.
   type: dict
@@ -239,12 +367,17 @@ evidence:
   description:
     - Why it was built or not (C(reason), C(changed_inputs)), the C(fingerprint) of the inputs, the C(layout) and the
       C(bases), and what the policy found (C(findings)).
+    - The C(layers) from the lowest up, each with C(size), C(command), whether it C(changed) against the C(released)
+      image, and bytes that it C(wasted) by hiding files below it. Their C(sums) (C(size), C(new), C(wasted) in bytes,
+      C(efficiency)). The C(leaks) that are let pass.
     - On failure its class (C(code)), the place in the Dockerfile, and the last C(output) of the step
       that failed.
   type: dict
   returned: always
   sample: {reason: "changed: artifact", changed_inputs: [artifact], layout: quarkus}
 """
+
+import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.j4c.deploy.plugins.module_utils._docker import DOCKER_IMPORT_ERROR, connect
@@ -253,37 +386,65 @@ from ansible_collections.j4c.deploy.plugins.module_utils._module import require,
 from ansible_collections.j4c.deploy.plugins.module_utils._run import Runner
 
 
+def exceptions_of(what: str) -> dict[str, t.Any]:
+    """Return the argument spec of exceptions: what is let pass, by ``what``, and why."""
+    text = {"type": "str", "required": True}
+    return {"type": "list", "elements": "dict", "default": [], "options": {"reason": text, what: text}}
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
             "args": {"type": "dict", "default": {}},
             "artifact": {"type": "dict", "required": True},
+            "budget": {
+                "type": "dict",
+                "default": {},
+                "options": {
+                    "action": {"type": "str", "choices": ["refuse", "warn"], "default": "refuse"},
+                    "new_mb": {"type": "float", "default": 0.0},
+                    "size_mb": {"type": "float", "default": 0.0},
+                },
+            },
             "cache": {"type": "bool", "default": True},
+            "cache_from": {"type": "list", "elements": "str", "default": []},
             "commit": {"type": "dict", "default": {}},
             "dockerfile": {"type": "path", "required": True},
+            "documents": {"type": "path", "default": ""},
             "labels": {"type": "dict", "default": {}},
             "layout": {"type": "str", "choices": ["auto", "files", "quarkus"], "default": "auto"},
+            "leak_scan": {
+                "type": "dict",
+                "default": {},
+                "options": {
+                    "action": {"type": "str", "choices": ["refuse", "warn", "skip"], "default": "refuse"},
+                    "exceptions": exceptions_of("path"),
+                },
+            },
+            "min_free_mb": {"type": "float", "default": 256.0},
             "name": {"type": "str", "required": True},
+            "own_libraries": {"type": "list", "elements": "str", "default": []},
             "policy": {
                 "type": "dict",
                 "default": {},
                 "options": {
                     "allow": {"type": "list", "elements": "str", "default": []},
                     "deny": {"type": "list", "elements": "str", "default": []},
-                    "exceptions": {
-                        "type": "list",
-                        "elements": "dict",
-                        "default": [],
-                        "options": {
-                            "reason": {"type": "str", "required": True},
-                            "rule": {"type": "str", "required": True},
-                        },
-                    },
+                    "exceptions": exceptions_of("rule"),
                     "hadolint": {"type": "bool", "default": True},
                     "refuse": {"type": "str", "choices": ["error", "warning", "info", "never"], "default": "error"},
                     "severities": {"type": "dict", "default": {}},
                 },
+            },
+            "released_image": {"type": "str", "default": ""},
+            "secrets": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                # where they are, never what they are
+                "no_log": False,
+                "options": {"env": {"type": "str"}, "file": {"type": "path"}, "id": {"type": "str", "required": True}},
             },
             "source": {"type": "str", "default": ""},
             "timeout": {"type": "float", "default": 600.0},

@@ -16,6 +16,7 @@ import tarfile
 import time
 import typing as t
 import uuid
+import zipfile
 from pathlib import Path
 
 import docker
@@ -202,6 +203,10 @@ def test_the_image(workshop: Workshop) -> None:
         ("policy", "ok"),
         ("stage", "ok"),
         ("build", "ok"),
+        ("examine", "ok"),
+        ("tag", "ok"),
+        ("tag", "ok"),
+        ("document", "ok"),
     ]
     image = result["image"]
     assert image["id"] == workshop.id_of(workshop.plain) == workshop.id_of(workshop.exact)
@@ -352,12 +357,31 @@ def test_what_changed_is_named(workshop: Workshop, options: dict[str, t.Any], te
 def test_another_base_image_behind_the_same_name(workshop: Workshop) -> None:
     base = workshop.import_base("base", "one")
     first = workshop.build(args={"BASE": base})
-    assert first["evidence"]["bases"] == [{"name": base, "id": workshop.id_of(base)}]
+    assert first["evidence"]["bases"] == [{"name": base, "id": workshop.id_of(base), "digest": None}]
+    assert first["image"]["labels"]["org.opencontainers.image.base.name"] == base
+    assert first["image"]["labels"]["io.j4c.base.id"] == workshop.id_of(base)
     workshop.import_base("base", "two")
     second = workshop.build(args={"BASE": base})
     assert reasons(second) == ["base"]
     assert second["image"]["layers"][0]["id"] != first["image"]["layers"][0]["id"]
     assert second["image"]["layers"][1:] == first["image"]["layers"][1:]
+
+
+def test_a_base_image_that_is_gone_is_no_reason_to_change_nothing(workshop: Workshop) -> None:
+    base = workshop.import_base("base", "one")
+    workshop.build(args={"BASE": base})
+    workshop.api.remove_image(base)
+    planned = workshop.run(check=True, args={"BASE": base})
+    assert planned["changed"]
+    assert [(step["name"], step["result"]) for step in planned["steps"]][2:] == [
+        ("pull", "planned"),
+        ("build", "planned"),
+    ]
+    result = workshop.run(args={"BASE": base})
+    assert result["failed"]
+    assert f"The image '{base}' ({workshop.dockerfile}:2) is not on this engine, and" in result["msg"]
+    assert "docker load" in result["msg"]
+    assert result["evidence"]["code"].startswith("base_")
 
 
 def test_a_program_and_no_libraries(workshop: Workshop) -> None:
@@ -545,6 +569,233 @@ def test_hadolint_is_asked_where_it_is(workshop: Workshop) -> None:
     assert workshop.build(env={"PATH": path}, policy={"hadolint": False})["evidence"]["findings"] == []
 
 
+def files_of(workshop: Workshop, tag: str) -> dict[str, bytes]:
+    return {name: data for name, (_time, mode, data) in workshop.content(tag).items() if mode in ("0o644", "0o755")}
+
+
+SECRET_RUN = "RUN --mount=type=secret,id=npm,uid=10001 wc -c </run/secrets/npm >/app/length\n"
+
+
+@pytest.mark.parametrize("kind", ["file", "env"])
+def test_a_build_secret_is_used_and_stays_nowhere(workshop: Workshop, kind: str) -> None:
+    workshop.dockerfile.write_text(f"FROM {SHELL_IMAGE}\n{COPIES}{SECRET_RUN}USER 10001\n", encoding="utf-8")
+    word = uuid.uuid4().hex
+    (workshop.root / "npm").write_text(word, encoding="utf-8")
+    given = {"file": {"file": str(workshop.root / "npm")}, "env": {"env": "NPM_WORD"}}[kind]
+    result = workshop.build(secrets=[{"id": "npm", **given}], env={"NPM_WORD": word})
+    assert files_of(workshop, workshop.exact)["app/length"] == b"32\n"
+    assert word not in json.dumps(result)
+    assert word not in json.dumps(workshop.api.history(workshop.exact))
+    assert [path for path in workshop.artifact.iterdir() if path.is_file() and word in path.read_text("utf-8")] == []
+
+
+def test_a_build_secret_that_was_copied_into_a_layer_is_refused(workshop: Workshop) -> None:
+    first = workshop.build()["image"]["id"]
+    text = f"FROM {SHELL_IMAGE}\n{COPIES}RUN --mount=type=secret,id=npm cp /run/secrets/npm /etc/kept\nUSER 1\n"
+    workshop.dockerfile.write_text(text, encoding="utf-8")
+    word = uuid.uuid4().hex
+    result = workshop.run(secrets=[{"id": "npm", "env": "NPM_WORD"}], env={"NPM_WORD": word})
+    assert result["failed"]
+    assert result["evidence"]["code"] == "leak"
+    assert [(leak["kind"], leak["path"]) for leak in result["evidence"]["leaks"]] == [("build secret", "etc/kept")]
+    assert "etc/kept (build secret, layer sha256:" in result["msg"]
+    assert word not in json.dumps(result)
+    # the name stays with the image that has it, and the one that leaks is gone
+    assert workshop.id_of(workshop.exact) == first
+    assert workshop.run(secrets=[{"id": "npm", "env": "NPM_WORD"}], env={"NPM_WORD": word})["failed"]
+
+
+@pytest.mark.parametrize(
+    ("secrets", "code", "message"),
+    [
+        ([], "secret_missing", "mounts the build secret 'npm' (line 5), which was not given"),
+        ([{"id": "npm", "file": "/nonexistent"}], "secret_missing", "from the file '/nonexistent': No such file"),
+        ([{"id": "npm", "env": "NPM_NOT_SET"}], "secret_missing", "from the variable 'NPM_NOT_SET': it is empty"),
+        ([{"id": "npm", "env": "HOME"}, {"id": "x", "env": "HOME"}], "secret_unknown", "has 'x', which the Dockerfile"),
+        ([{"id": "npm"}], None, "has not exactly one of file and env"),
+    ],
+)
+def test_a_build_secret_that_is_not_there(
+    workshop: Workshop, secrets: list[dict[str, str]], code: str | None, message: str
+) -> None:
+    workshop.dockerfile.write_text(f"FROM {SHELL_IMAGE}\n{COPIES}{SECRET_RUN}", encoding="utf-8")
+    result = workshop.run(secrets=secrets)
+    assert result["failed"]
+    assert message in result["msg"]
+    assert result.get("evidence", {}).get("code") == code
+    assert step_names(result) == ["observe"]
+
+
+def test_secrets_in_the_artifact_are_refused(workshop: Workshop) -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as jar:
+        jar.writestr("application.properties", "db.password=" + "q9w8e7r6t5\n")
+        jar.writestr("a/B.class", "db.password=" + "q9w8e7r6t5\n")
+    workshop.put({**FAST_JAR, "app/shop-1.0.jar": stream.getvalue(), "app/.env": b"A=b"})
+    result = workshop.run()
+    assert result["failed"]
+    layer = result["evidence"]["leaks"][0]["layer"]
+    assert sorted((leak["kind"], leak["path"], leak["layer"]) for leak in result["evidence"]["leaks"]) == [
+        ("environment file", "app/app/.env", layer),
+        ("password or token in settings", "app/app/shop-1.0.jar!/application.properties", layer),
+    ]
+    assert "q9w8e7r6t5" not in json.dumps(result)
+    assert workshop.id_of(workshop.exact) is None
+    exceptions = [{"path": "app/app/shop*", "reason": "a default"}, {"path": "app/app/.env", "reason": "of the demo"}]
+    passed = workshop.build(leak_scan={"exceptions": exceptions})
+    assert {leak["excepted"] for leak in passed["evidence"]["leaks"]} == {"a default", "of the demo"}
+    assert not passed.get("warnings")
+    # what was let pass stays in sight
+    assert workshop.build(leak_scan={"exceptions": exceptions})["evidence"]["leaks"] == passed["evidence"]["leaks"]
+
+
+def test_what_leaks_may_be_a_warning(workshop: Workshop) -> None:
+    workshop.put({**FAST_JAR, "app/.env": b"A=b"})
+    result = workshop.build(leak_scan={"action": "warn"})
+    assert "app/app/.env (environment file" in str(result["warnings"])
+
+
+def test_the_layers_are_compared_and_weighed(workshop: Workshop) -> None:
+    base = workshop.import_base("base", "x" * 1000)
+    text = DOCKERFILE.replace("WORKDIR", "COPY 30-application/app/app/shop-1.0.jar /base.txt\nWORKDIR")
+    workshop.dockerfile.write_text(text, encoding="utf-8")
+    first = workshop.build(args={"BASE": base})
+    assert [layer["changed"] for layer in first["evidence"]["layers"]] == [None] * 6
+    assert [layer["wasted"] for layer in first["evidence"]["layers"]] == [0, 0, 0, 0, 1000, 0]
+    sums = first["evidence"]["sums"]
+    assert (sums["size"], sums["wasted"], sums["new"]) == (first["image"]["size"], 1000, None)
+    assert sums["efficiency"] == round(1 - 1000 / sums["size"], 4)
+    assert first["evidence"]["released"] is None
+    workshop.put({**FAST_JAR, "app/shop-1.0.jar": b"code two, longer"})
+    again = {"args": {"BASE": base}, "commit": {**COMMIT, "short": "5555555"}, "released_image": first["image"]["id"]}
+    second = workshop.build(**again)
+    assert [layer["changed"] for layer in second["evidence"]["layers"]] == [False, False, False, True, True, False]
+    assert second["evidence"]["sums"]["new"] == len(b"generated") + 2 * len(b"code two, longer")
+    assert second["evidence"]["released"] == {"name": first["image"]["id"], "id": first["image"]["id"]}
+    # measured when it was built, and still known
+    third = workshop.build(**again)
+    assert not third["changed"]
+    assert third["evidence"]["layers"] == second["evidence"]["layers"]
+    unknown = workshop.build(**{**again, "released_image": f"{workshop.name}:none"})
+    assert unknown["evidence"]["released"] == {"name": f"{workshop.name}:none", "id": None}
+
+
+def test_an_image_over_its_budget(workshop: Workshop) -> None:
+    workshop.put({**FAST_JAR, "lib/main/big.jar": b"x" * 200_000})
+    result = workshop.run(budget={"size_mb": 0.1})
+    assert result["failed"]
+    assert "The image is 0.2 MB, the budget is 0.1 MB; heaviest: 0.2 MB 'COPY 10-libraries/ /'" in result["msg"]
+    assert result["evidence"]["code"] == "budget"
+    assert workshop.id_of(workshop.exact) is None
+    warned = workshop.build(budget={"size_mb": 0.1, "action": "warn"})
+    assert "the budget is 0.1 MB" in str(warned["warnings"])
+    # also of an image that is there
+    assert workshop.run(budget={"size_mb": 0.1})["failed"]
+    workshop.put({**FAST_JAR, "lib/main/big.jar": b"y" * 200_000})
+    new = {"released_image": warned["image"]["id"], "budget": {"size_mb": 1, "new_mb": 0.1}}
+    assert "has new layers of 0.2 MB" in workshop.run(**new)["msg"]
+
+
+READ_LAYERS = """
+import json, sys
+from ansible_collections.j4c.deploy.plugins.module_utils import _docker, _image_layers, _image_space
+api = _docker.connect()
+inspected = api.inspect_image(sys.argv[1])
+if sys.argv[2] == "saved":
+    inspected["GraphDriver"] = None
+elif not _image_layers.overlay_folders(inspected):
+    sys.exit(0)
+with _image_layers.open_layers(api, inspected, sys.argv[3]) as layers:
+    entries = [sorted(layer.entries()) for layer in layers]
+    texts = [layers[-2].read("app/app/shop-1.0.jar", 4), layers[-1].read("app/link", 4), layers[-1].read("none", 4)]
+print(json.dumps([entries[-4:], _image_space.wasted(entries), [text.decode() for text in texts]]))
+"""
+
+
+def test_layers_are_read_the_same_from_a_saved_image(workshop: Workshop) -> None:
+    text = f"FROM {SHELL_IMAGE}\n{COPIES}RUN rm -r /app/lib /app/quarkus-run.jar && ln -s x /app/link\nUSER 1\n"
+    workshop.dockerfile.write_text(text, encoding="utf-8")
+    image = workshop.build(leak_scan={"action": "skip"})["image"]["id"]
+    found = {
+        how: subprocess.run(
+            [sys.executable, "-c", READ_LAYERS, image, how, str(workshop.scratch)],
+            env={**os.environ, "PYTHONPATH": str(workshop.root / "names")},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for how in ("saved", "folders")
+    }
+    entries, wasted, texts = json.loads(found["saved"])
+    assert [item for item in entries[-1] if item[0].startswith("app")] == [
+        ["app/lib", 0, "gone"],
+        ["app/link", 0, "file"],
+        ["app/quarkus-run.jar", 0, "gone"],
+    ]
+    assert wasted[-1] == len(b"boot" + b"rest" + b"run")
+    assert texts == ["code", "", ""]
+    # where this user can read the engine's folders
+    assert found["folders"] in ("", found["saved"])
+
+
+def test_bill_of_materials_and_provenance(workshop: Workshop) -> None:
+    result = workshop.build(source="https://me:" + "word@git.example.com/shop", version="2.0")
+    kept = {name: Path(item["path"]) for name, item in result["documents"].items()}
+    assert {path.parent for path in kept.values()} == {workshop.artifact}
+    for name, path in kept.items():
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == result["documents"][name]["sha256"]
+    image = result["image"]
+    assert image["labels"]["io.j4c.sbom.sha256"] == result["documents"]["sbom"]["sha256"]
+    sbom = json.loads(kept["sbom"].read_text("utf-8"))
+    assert (sbom["bomFormat"], sbom["specVersion"]) == ("CycloneDX", "1.6")
+    jars = {name: hashlib.sha256(data).hexdigest() for name, data in FAST_JAR.items() if name.endswith(".jar")}
+    assert {item["bom-ref"]: item["hashes"][0]["content"] for item in sbom["components"]} == jars
+    statement = json.loads(kept["provenance"].read_text("utf-8"))
+    assert statement["predicateType"] == "https://slsa.dev/provenance/v1"
+    assert statement["subject"] == [{"name": workshop.name, "digest": {"sha256": image["id"].split(":")[1]}}]
+    assert {"name": "source", "uri": "https://git.example.com/shop", "digest": {"gitCommit": COMMIT["id"]}} in (
+        statement["predicate"]["buildDefinition"]["resolvedDependencies"]
+    )
+    assert "word@" not in kept["provenance"].read_text("utf-8")
+
+
+def test_a_document_that_is_gone_is_written_again(workshop: Workshop) -> None:
+    first = workshop.build()
+    for item in first["documents"].values():
+        Path(item["path"]).unlink()
+    planned = workshop.run(check=True)
+    assert planned["changed"]
+    assert planned["documents"] == {"sbom": None, "provenance": None}
+    second = workshop.build()
+    assert second["changed"]
+    assert step_names(second) == ["observe", "policy", "document"]
+    assert second["documents"]["sbom"] == first["documents"]["sbom"]
+    assert Path(second["documents"]["provenance"]["path"]).exists()
+    assert not workshop.build()["changed"]
+    elsewhere = workshop.root / "elsewhere"
+    assert "cannot write" in workshop.run(documents=str(elsewhere))["msg"]
+    elsewhere.mkdir()
+    assert workshop.build(documents=str(elsewhere))["documents"]["sbom"]["path"] == str(elsewhere / "sbom.cdx.json")
+
+
+def test_own_libraries_have_a_layer_of_their_own(workshop: Workshop) -> None:
+    workshop.dockerfile.write_text(DOCKERFILE.replace("COPY 20", "COPY 15-own-libraries/ /\nCOPY 20"), encoding="utf-8")
+    workshop.put({**FAST_JAR, "lib/main/com.example.core-1.0.jar": b"ours", "lib/main/x-1-SNAPSHOT.jar": b"new"})
+    result = workshop.build(own_libraries=["com.example.*"])
+    assert [(layer["command"], layer["size"]) for layer in result["image"]["layers"]][:2] == [
+        ("COPY 10-libraries/ /", len(b"boot" + b"rest")),
+        ("COPY 15-own-libraries/ /", len(b"ours" + b"new")),
+    ]
+
+
+def test_a_disk_that_is_nearly_full(workshop: Workshop) -> None:
+    result = workshop.run(min_free_mb=1e9)
+    assert result["failed"]
+    assert "MB free; the build needs 0 MB and min_free_mb (j4c_image_min_free_mb) is 1e+09" in result["msg"]
+    assert result["evidence"]["code"] == "disk_low"
+    assert (step_names(result)[-1], workshop.id_of(workshop.exact)) == ("stage", None)
+
+
 def test_a_build_that_hangs_is_ended(workshop: Workshop) -> None:
     workshop.dockerfile.write_text(f"FROM {SHELL_IMAGE}\nRUN sleep 100\n{COPIES}", encoding="utf-8")
     started = time.monotonic()
@@ -564,10 +815,14 @@ def test_a_full_disk(workshop: Workshop) -> None:
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", small], check=False).returncode:
         pytest.skip("this machine lets nobody mount")
     try:
-        result = workshop.run(env={"TMPDIR": str(small)})
+        low = workshop.run(env={"TMPDIR": str(small)})
+        # a disk that fills up after it was looked at
+        result = workshop.run(env={"TMPDIR": str(small)}, min_free_mb=-10)
         assert list(small.iterdir()) == []
     finally:
         subprocess.run(["umount", small], check=True)
+    assert low["evidence"]["code"] == "disk_low"
+    assert f"The disk for the build context ('{small}') has 0 MB free" in low["msg"]
     assert result["failed"]
     assert "No space left on device" in result["msg"]
     assert "set TMPDIR" in result["msg"]

@@ -156,6 +156,8 @@ def test_a_staged_context_has_one_time_and_plain_modes(tmp_path: Path) -> None:
         "10-libraries/app": ("0o755", when),
         "10-libraries/app/lib": ("0o755", when),
         "10-libraries/app/lib/a.jar": ("0o644", when),
+        "15-own-libraries": ("0o755", when),
+        "15-own-libraries/app": ("0o755", when),
         "20-framework": ("0o755", when),
         "20-framework/app": ("0o755", when),
         "30-application": ("0o755", when),
@@ -189,3 +191,22 @@ def test_a_file_that_is_missing(tmp_path: Path) -> None:
     with pytest.raises(DeployError, match=r"shop\.jar' is missing") as caught:
         context.stage(loaded, context.place(loaded, "files"), "", str(target))
     assert caught.value.hint == context.BUILD_AGAIN
+
+
+@pytest.mark.parametrize(
+    ("name", "patterns", "own"),
+    [
+        ("lib/main/com.example.core-1.0.jar", ["com.example.*"], True),
+        ("lib/main/org.other.core-1.0.jar", ["com.example.*"], False),
+        ("lib/main/org.other.core-1.0-SNAPSHOT.jar", [], True),
+        ("lib/main/org.other.core-1.0-20261128.101112-3.jar", [], True),
+        ("lib/main/org.other.core-1.0-SNAPSHOTS.jar", [], False),
+        ("app/com.example.core-1.0.jar", ["com.example.*"], None),
+    ],
+)
+def test_own_libraries(name: str, patterns: list[str], own: bool | None) -> None:
+    files = tuple(context.ArtifactFile(path, 1, "a" * 64) for path in ("quarkus-run.jar", name))
+    artifact = context.Artifact("shop", "1.0", "/store", "quarkus-run.jar", "", "", "", files)
+    with_own, without = (context.place(artifact, "quarkus", own)[1].layer for own in (patterns, None))
+    assert with_own == {True: context.OWN, False: context.LIBRARIES, None: context.APPLICATION}[own]
+    assert without == (context.APPLICATION if own is None else context.LIBRARIES)

@@ -10,14 +10,15 @@ import pytest
 from ansible_collections.j4c.deploy.plugins.module_utils import _image_context as context
 from ansible_collections.j4c.deploy.plugins.module_utils import _image_recipe as recipes
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.j4c.deploy.plugins.module_utils._image import build_command
+from ansible_collections.j4c.deploy.plugins.module_utils._image_build import build_command
+from ansible_collections.j4c.deploy.plugins.module_utils._image_secrets import Secret
 
 COMMIT = {"id": "4f1c2ab00000000000000000000000000000aaaa", "short": "4f1c2ab", "time": "2026-11-21T14:35:00Z"}
 FILE = context.ArtifactFile("shop.jar", 1, "a" * 64)
 ARTIFACT = context.Artifact("shop", "1.0", "/store", "shop.jar", "", "b" * 64, "2026-01-01T00:00:00Z", (FILE,))
 WANTED = recipes.Wanted(name="shop", version="", artifact={}, dockerfile="/srv/Dockerfile", commit=COMMIT)
 TEXT = "ARG BASE=jre\nFROM $BASE\nCOPY 30-application/ /\n"
-BASES = {"jre": "sha256:0"}
+BASES = {"jre": recipes.BaseImage("jre", id="sha256:0")}
 
 
 def recipe(
@@ -80,6 +81,8 @@ def test_labels() -> None:
     assert labels.pop("io.j4c.inputs").startswith('{"args":"')
     assert labels == {
         "io.j4c.artifact.sha256": "b" * 64,
+        "io.j4c.base.id": "sha256:0",
+        "org.opencontainers.image.base.name": "jre",
         "org.opencontainers.image.created": "2026-11-21T14:35:00Z",
         "org.opencontainers.image.revision": COMMIT["id"],
         "org.opencontainers.image.source": "https://git.example.com/shop",
@@ -87,6 +90,50 @@ def test_labels() -> None:
         "org.opencontainers.image.version": "1.0",
         "team": "a",
     }
+
+
+@pytest.mark.parametrize(
+    ("base", "expected"),
+    [
+        (recipes.BaseImage("jre"), ("jre", None, None)),
+        (recipes.BaseImage("jre", id="sha256:0"), ("jre", None, "sha256:0")),
+        (recipes.BaseImage("jre", id="sha256:0", digest="sha256:d"), ("jre", "sha256:d", "sha256:0")),
+    ],
+)
+def test_labels_of_the_base(base: recipes.BaseImage, expected: tuple[str, str | None, str | None]) -> None:
+    text = "FROM tool AS one\nFROM jre AS two\nFROM two\nCOPY --from=one / /\n"
+    labels = recipe(text, bases={"jre": base, "tool": recipes.BaseImage("tool", id="sha256:t")}).labels
+    keys = ("org.opencontainers.image.base.name", "org.opencontainers.image.base.digest", "io.j4c.base.id")
+    assert tuple(labels.get(key) for key in keys) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("", ""),
+        ("https://git.example.com/shop", "https://git.example.com/shop"),
+        ("https://me:" + "word@git.example.com:8443/shop.git", "https://git.example.com:8443/shop.git"),
+        ("https://token@git.example.com/shop", "https://git.example.com/shop"),
+        ("https://git.example.com/shop?private_token=x#y", "https://git.example.com/shop"),
+        ("ssh://git:" + "word@git.example.com/shop", "ssh://git@git.example.com/shop"),
+        ("git@git.example.com:shop.git", "git@git.example.com:shop.git"),
+    ],
+)
+def test_the_source_has_no_credentials(url: str, expected: str) -> None:
+    assert recipe(source=url).labels.get("org.opencontainers.image.source", "") == expected
+
+
+def test_own_libraries_have_a_layer_where_the_dockerfile_copies_it() -> None:
+    names = ("shop.jar", "lib/other-1.0.jar", "lib/shop-core-1.0.jar")
+    artifact = dataclasses.replace(ARTIFACT, files=tuple(context.ArtifactFile(name, 1, "a" * 64) for name in names))
+    layers = {
+        text: [item.layer for item in recipe(TEXT + text, artifact, own_libraries=["shop-*"]).placements]
+        for text in ("", "COPY 15-own-libraries/ /\n")
+    }
+    assert list(layers.values()) == [
+        ["30-application", "10-libraries", "10-libraries"],
+        ["30-application", "10-libraries", "15-own-libraries"],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -116,8 +163,8 @@ def test_the_time_of_the_image(commit: dict[str, str], created: str, expected: s
         ({"source": "https://git.example.com"}, ["labels"]),
         ({"commit": {**COMMIT, "id": "5" * 40}}, ["commit"]),
         ({"commit": {**COMMIT, "time": "2026-11-22T00:00:00Z"}}, ["commit"]),
-        ({"bases": {"jre": "sha256:1"}}, ["base"]),
-        ({"bases": {"jre": None}}, ["base"]),
+        ({"bases": {"jre": recipes.BaseImage("jre", id="sha256:1")}}, ["base"]),
+        ({"bases": {"jre": recipes.BaseImage("jre")}}, ["base"]),
         (
             {"artifact": dataclasses.replace(ARTIFACT, files=(dataclasses.replace(FILE, sha256="c" * 64),))},
             ["artifact"],
@@ -136,6 +183,7 @@ def test_each_input_is_seen(change: dict[str, t.Any], expected: list[str]) -> No
     [
         ({"args": {"BASSE": "x"}}, r"'/srv/Dockerfile' declares no build argument BASSE"),
         ({"labels": {"io.j4c.x": "y"}}, r"labels io\.j4c\.x are not yours"),
+        ({"labels": {"x": "https://me:" + "word@host/"}}, r"labels has a secret in 'x' \(password in a URL\)\.$"),
         ({"layout": "quarkus"}, r"is no Quarkus fast-jar: its main file is 'shop\.jar'"),
         ({"commit": {"time": "yesterday"}}, "time 'yesterday'"),
         ({"artifact": dataclasses.replace(ARTIFACT, version="")}, "no version"),
@@ -188,10 +236,18 @@ def test_nothing_to_do_has_an_empty_diff() -> None:
 
 
 def test_the_command_of_the_build() -> None:
-    wanted = dataclasses.replace(WANTED, args={"BASE": "--x"}, cache=False)
-    argv = build_command(recipe(args=wanted.args), wanted, "/context", "/metadata")
+    wanted = dataclasses.replace(WANTED, args={"BASE": "--x"}, cache=False, cache_from=["shop:cache"])
+    given = [Secret("npm", file="/run/npm"), Secret("maven", env="MAVEN_TOKEN")]
+    argv = build_command(wanted, {"b": "2", "a": "1"}, "/context", "/metadata", given)
     assert argv[:3] == ["docker", "buildx", "build"]
     assert "--no-cache" in argv
     assert argv[argv.index("--build-arg") + 1] == "BASE=--x"
-    assert argv[-6:] == ["--tag", EXACT, "--tag", PLAIN, "--", "/context"]
-    assert "--no-cache" not in build_command(GOOD, WANTED, "/context", "/metadata")
+    assert argv[argv.index("--cache-from") + 1] == "shop:cache"
+    assert [argv[at + 1] for at, word in enumerate(argv) if word == "--secret"] == [
+        "id=npm,src=/run/npm",
+        "id=maven,env=MAVEN_TOKEN",
+    ]
+    assert argv[-6:] == ["--label", "a=1", "--label", "b=2", "--", "/context"]
+    # it gets its name when it has passed
+    assert "--tag" not in argv
+    assert "--no-cache" not in build_command(WANTED, {}, "/context", "/metadata")
