@@ -33,7 +33,7 @@ def test_wasted(layers: list[list[Entry]], expected: list[int]) -> None:
     assert space.wasted(layers) == expected
 
 
-LAYERS = [
+LAYERS: list[dict[str, t.Any]] = [
     {"id": "a", "size": 3_000_000, "command": None},
     {"id": "b", "size": 1_000_000, "command": "COPY b"},
     {"id": "c", "size": None, "command": "COPY c"},
