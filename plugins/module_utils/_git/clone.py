@@ -81,9 +81,14 @@ class Clone:
 
     def __init__(self, path: str, timeout: float, access: Access | None = None) -> None:
         self.path = path
-        access = access or Access()
+        self._timeout = timeout
+        self._access = access = access or Access()
         self._settings = tuple(part for item in access.settings for part in ("-c", item))
         self._runner = Runner({**ENVIRONMENT, **access.environment}, timeout)
+
+    def at(self, path: str) -> Clone:
+        """Return another repository that is treated as this one."""
+        return Clone(path, self._timeout, self._access)
 
     def git(
         self,

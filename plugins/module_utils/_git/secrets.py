@@ -123,9 +123,19 @@ def read_baseline(path: str) -> Baseline:
 
 
 def find_secrets(clone: Clone, since: str, seen: Status, baseline: str, exempt: t.Collection[str]) -> list[Reason]:
-    """Return the reason ``secret``, or ``secrets_not_looked_for`` when detect-secrets is not installed.
+    """Look for secrets in the commits since a released one and in the working tree.
 
     :param since: the released commit: what changed since is looked at. All of the working tree when it is ``""``.
+    :returns: see ``judge_texts``.
+    :raises DeployError: the baseline cannot be used.
+    """
+    return judge_texts(clone, _texts(clone, since, seen), baseline, exempt)
+
+
+def judge_texts(clone: Clone, texts: t.Iterable[Text], baseline: str, exempt: t.Collection[str]) -> list[Reason]:
+    """Return the reason ``secret``, or ``secrets_not_looked_for`` when detect-secrets is not installed.
+
+    :param texts: what is looked at.
     :param baseline: file of known findings, relative to the clone; ``""`` when there is none.
     :param exempt: patterns of paths that are not looked at.
     :raises DeployError: the baseline cannot be used.
@@ -143,14 +153,14 @@ def find_secrets(clone: Clone, since: str, seen: Status, baseline: str, exempt: 
             )
         ]
     own = os.path.relpath(full, clone.path) if full else None
-    texts = [
+    wanted = [
         text
-        for text in _texts(clone, since, seen)
+        for text in texts
         if text.path != own
         and not exempted(text.path, exempt)
         and not any(pattern.search(text.path) for pattern in known.excluded)
     ]
-    places = _scan(texts, known)
+    places = _scan(wanted, known)
     if not places:
         return []
     told = ", ".join(f"{tell(place)} ({place['type']})" for place in places[:SHOWN])
