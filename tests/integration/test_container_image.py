@@ -591,9 +591,11 @@ def test_a_build_secret_is_used_and_stays_nowhere(workshop: Workshop, kind: str)
 
 def test_a_build_secret_that_was_copied_into_a_layer_is_refused(workshop: Workshop) -> None:
     first = workshop.build()["image"]["id"]
-    text = f"FROM {SHELL_IMAGE}\n{COPIES}RUN --mount=type=secret,id=npm cp /run/secrets/npm /etc/kept\nUSER 1\n"
-    workshop.dockerfile.write_text(text, encoding="utf-8")
     word = uuid.uuid4().hex
+    # a secret is no part of the key of BuildKit's cache: without its name it would use what another run has made
+    command = f"cp /run/secrets/npm /etc/kept # {workshop.name}"
+    text = f"FROM {SHELL_IMAGE}\n{COPIES}RUN --mount=type=secret,id=npm {command}\nUSER 1\n"
+    workshop.dockerfile.write_text(text, encoding="utf-8")
     result = workshop.run(secrets=[{"id": "npm", "env": "NPM_WORD"}], env={"NPM_WORD": word})
     assert result["failed"]
     assert result["evidence"]["code"] == "leak"
