@@ -114,7 +114,9 @@ def follow(
         alive = _alive(store, run_id, child.pid if child else None)
         if alive:
             seen_alive = time.monotonic()
-        data = store.load_run(run_id) or {"event": ""}
+        data: dict[str, t.Any] = {"event": ""}
+        with contextlib.suppress(DeployError):
+            data = store.load_run(run_id) or data
         if data["event"] != "end" and not alive and child is not None:
             data = _spare_result(child.spare) or data
         if data["event"] == "end" or data["event"] in until:
