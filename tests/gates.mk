@@ -79,6 +79,10 @@ unit: $(VENV_READY) ## Run the unit tests
 build-check: tree ## Build the collection, install it, and look at it from there
 	@$(IN_TREE) tests/gates/installed.sh '$(ROOT)/.work/installed'
 
+.PHONY: faults
+faults: setup ## Kill the release engine at every step of a release and of a rollback
+	@J4C_FAULTS=all $(BIN)/pytest tests/integration/test_release_faults.py
+
 .PHONY: integration
 integration: setup ## Run the tests against real parts: modules, roles, Molecule scenarios, demo
 	@$(BIN)/pytest -n 2 --dist loadgroup --reruns 1 -m 'not alone' tests --ignore tests/unit

@@ -16,6 +16,8 @@ from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployEr
 from ansible_collections.j4c.deploy.plugins.module_utils._run import Completed, Runner
 
 READ_SECONDS = 60.0
+# what compose may take beyond what it was told to wait
+MARGIN_SECONDS = 30.0
 STDIN = "-"
 # what compose says, and what a person can do about it
 HINTS = (
@@ -125,7 +127,9 @@ class Compose:
             args.append("--no-deps")
         if wait:
             args += ["--wait", "--wait-timeout", str(int(timeout))]
-        self._run(f"Starting {', '.join(services)} of '{self._project}'", [*args, "--", *services], timeout + 30)
+        self._run(
+            f"Starting {', '.join(services)} of '{self._project}'", [*args, "--", *services], timeout + MARGIN_SECONDS
+        )
 
     def down(self, *, timeout: float, volumes: bool = False) -> None:
         """Remove the project's containers and networks, and its volumes when asked."""

@@ -15,7 +15,7 @@ description:
   - Starts a new version of a service beside the live one, checks it, moves the traffic by one rename that the gateway reads for
     each request, and parks the old version so that it is back in milliseconds.
   - The work is done by an engine process on the server that goes on when the connection or the controller dies. A run that was
-    killed is brought to a good end by the next one.
+    killed is brought to a good end by the next one. A signal makes the engine go back in order.
   - The role C(j4c.deploy.stack) sets up the gateway and the networks that this module needs.
 extends_documentation_fragment:
   - j4c.deploy._attributes
@@ -73,7 +73,7 @@ options:
     type: float
     default: 120
   force_reason:
-    description: Why a release that was rolled back may be released again.
+    description: Why a release that was taken back may be released again, or be rolled back to.
     type: str
     default: ""
   gateway_url:
@@ -232,9 +232,9 @@ outcome:
   choices: [DEPLOYED, ROLLED_BACK, REVIEW, FAILED_SAFE, UNCHANGED, PREPARED, PLANNED, INTERRUPTED, RUNNING]
   sample: DEPLOYED
 release:
-  description: The release that this run was about.
+  description: The release that this run was about, null when it was refused before one was known.
   type: dict
-  returned: success
+  returned: always
   sample:
     id: 11.4.4-0a1b2c3
     service: aurigraph-v11
@@ -247,9 +247,9 @@ release:
     sealed: "2026-01-31T12:00:12.000Z"
     restart: unless-stopped
 slot:
-  description: The slot that the release is in.
+  description: The slot that the release is in, empty when it was refused.
   type: str
-  returned: success
+  returned: always
   sample: green
 live:
   description: What serves now.
@@ -290,6 +290,12 @@ evidence:
   description: What a failed version left, its answers to the checks, its last 50 log lines and its container's state.
   type: dict
   returned: always
+problems:
+  description: What of the way back failed, or could not be recorded.
+  type: list
+  elements: str
+  returned: when a release was taken back
+  sample: []
 seconds:
   description: How long the run took on the server.
   type: float
@@ -303,7 +309,7 @@ downtime_seconds:
 recovered:
   description: What was done about an earlier run that was interrupted.
   type: str
-  returned: when a run was started
+  returned: always
   sample: ""
 """
 

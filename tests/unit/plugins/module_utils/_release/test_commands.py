@@ -18,7 +18,7 @@ from ansible_collections.j4c.deploy.plugins.module_utils._release.commands impor
 from ansible_collections.j4c.deploy.plugins.module_utils._release.document import config_hash
 from ansible_collections.j4c.deploy.plugins.module_utils._release.engine import Wanted
 from ansible_collections.j4c.deploy.plugins.module_utils._release.journal import read_journal
-from ansible_collections.j4c.deploy.plugins.module_utils._release.lock import read_holder
+from ansible_collections.j4c.deploy.plugins.module_utils._release.lock import Lock, read_holder
 from ansible_collections.j4c.deploy.plugins.module_utils._release.result import blank
 
 from tests.unit.plugins.module_utils._release import samples
@@ -183,6 +183,37 @@ def test_a_rollback_takes_back_the_release_that_waits(held: World) -> None:
     assert (result["outcome"], result["failed"], result["live"]["release"]) == ("ROLLED_BACK", False, "v1")
     events = {(item["event"], item["step"]) for item in read_journal(held.engine.store.path("journal.jsonl"))}
     assert ("undo", "switch") in events
+
+
+def test_a_rollback_waits_for_the_lock_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is at work does not become prepared: the time for it is over when the engine asks for the lock."""
+    world.settings = replace(world.settings, lock_timeout=0.4)
+    lock = Lock(world.engine.store.root, {"run": "r0", "kind": "release", "release": "v2"})
+    lock.acquire(0)
+    acquire = Lock.acquire
+
+    def spy(self: Lock, timeout: float) -> None:
+        world.engine.store.save_run("asked", {"timeout": timeout})
+        acquire(self, timeout)
+
+    monkeypatch.setattr(Lock, "acquire", spy)
+    result = roll_back(world)
+    lock.release()
+    assert "is locked by a release of release 'v2'" in result["msg"]
+    assert (world.engine.store.load_run("asked") or {})["timeout"] == 0.0
+    assert [world.engine.store.load_run(run)["event"] for run in runs(world) if run != "asked"] == ["end"]  # type: ignore[index]
+
+
+def test_a_rollback_takes_back_a_release_that_comes_to_wait_for_its_seal(world: World) -> None:
+    world.settings = replace(world.settings, hold_seconds=30.0, lock_timeout=30.0, watch_seconds=0.5)
+    results: list[dict[str, t.Any]] = []
+    deploy = threading.Thread(target=lambda: results.append(release(world, "shop:v2")))
+    deploy.start()
+    wait_until(lambda: read_holder(world.engine.store.root).get("phase") == "work")
+    back = roll_back(world, reason="stop it")
+    deploy.join()
+    assert (back["outcome"], back["failed"], back["live"]["release"]) == ("ROLLED_BACK", False, "v1")
+    assert results[0]["outcome"] in ("PREPARED", "ROLLED_BACK")
 
 
 def test_a_run_at_work_is_told_in_the_plan(held: World) -> None:

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -162,6 +163,26 @@ def test_a_run_goes_on_when_its_follower_gives_up(store: Store, begin: t.Any, tm
     assert caught.value.fields == {"outcome": "RUNNING", "run": "r1"}
     Path(go).touch()
     assert detach.follow(store, "r1", (), LONG, child) == {"outcome": "DEPLOYED"}
+
+
+def test_a_result_that_the_disk_does_not_take_is_handed_over(store: Store, begin: t.Any) -> None:
+    def work(report: detach.Report) -> dict[str, t.Any]:
+        os.rename(store.path("runs"), store.path("kept"))
+        Path(store.path("runs")).touch()
+        return {"outcome": "ROLLED_BACK"}
+
+    result = detach.follow(store, "r1", (), LONG, begin(work))
+    assert result["outcome"] == "ROLLED_BACK"
+    assert "The result of run r1 cannot be kept: Not a directory" in result["warnings"][0]
+
+
+def test_an_engine_that_has_nothing_to_say_leaves_no_log(store: Store, begin: t.Any) -> None:
+    child = begin(lambda _report: {})
+    detach.follow(store, "r1", (), LONG, child)
+    # whoever follows it may have taken its end already
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(child.pid, 0)
+    assert os.listdir(store.path("runs")) == ["r1.json"]
 
 
 def test_an_event_in_between_is_returned_to_who_asks_for_it(store: Store, begin: t.Any, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import typing as t
@@ -10,26 +11,29 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ansible_collections.j4c.deploy.plugins.module_utils import _compose, _run
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.j4c.deploy.plugins.module_utils._release import identity
-from ansible_collections.j4c.deploy.plugins.module_utils._release.engine import Wanted
+from ansible_collections.j4c.deploy.plugins.module_utils._release import candidate, identity
+from ansible_collections.j4c.deploy.plugins.module_utils._release.engine import Engine, Wanted
 from ansible_collections.j4c.deploy.plugins.module_utils._release.journal import Journal
 from ansible_collections.j4c.deploy.plugins.module_utils._release.model import State
 from ansible_collections.j4c.deploy.plugins.module_utils._release.store import Store
+from ansible_collections.j4c.deploy.plugins.module_utils._release.termination import Termination
 
 from tests.unit.plugins.module_utils._release.fake_docker import conflict
 from tests.unit.plugins.module_utils._release.samples import release
-from tests.unit.plugins.module_utils._release.world import Killed, World
+from tests.unit.plugins.module_utils._release.world import DOCUMENT, Killed, World
 from tests.unit.web import web
 
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[World]:
     monkeypatch.setattr(identity, "PROOF_SECONDS", 0.05)
-    handler = signal.getsignal(signal.SIGTERM)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     with web() as front:
         yield World(tmp_path, front)
-    signal.signal(signal.SIGTERM, handler)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -107,8 +111,6 @@ def test_a_server_where_nothing_can_serve_any_more_takes_the_next_release(live: 
 
 def test_recovery_checks_the_old_slot_as_the_old_release(live: World, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, str | None]] = []
-    from ansible_collections.j4c.deploy.plugins.module_utils._release import candidate
-
     real = candidate.wait_healthy
 
     def spy(checks: t.Any, target: t.Any, inspect: t.Any, *, version: str | None, **more: t.Any) -> t.Any:
@@ -408,6 +410,81 @@ def test_a_rollback_goes_back_twice_past_a_release_that_was_taken_back(live: Wor
 def test_an_old_release_that_is_released_anew_is_the_newest(live: World) -> None:
     assert live.release("v0", "forward")["outcome"] == "DEPLOYED"
     assert live.run(Wanted("rollback"), "back")["live"]["release"] == "v1"
+
+
+def test_a_docker_client_that_hangs_is_given_up(live: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_compose, "MARGIN_SECONDS", 0.1)
+    monkeypatch.setattr(_run.end_group, "__defaults__", (0.1,))
+    (live.started / "hang").touch()
+    result = live.release("v2")
+    assert result["outcome"] == "FAILED_SAFE"
+    assert "did not end within 0.3 s and was stopped" in result["msg"]
+    # the standby could not be made either; what serves was never in question
+    assert live.slots() == {"blue": "v1 running", "green": "absent"}
+    assert any(item.startswith("Making the standby ready again failed") for item in result["problems"])
+    (live.started / "hang").unlink()
+    assert live.run(Wanted("rollback"), "back")["live"]["release"] == "v0"
+
+
+def ask_to_end(world: World, event: str, step: str) -> dict[str, t.Any]:
+    """Release ``v2`` with an engine that gets TERM when it has written an event of a step."""
+    write = Journal.write
+    termination = Termination()
+    termination.listen()
+
+    def asked(self: Journal, what: str, name: str, **fields: t.Any) -> None:
+        write(self, what, name, **fields)
+        if (what, name) == (event, step):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    engine = Engine(world, world.runner, world.settings, termination)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Journal, "write", asked)
+        return engine.run(Wanted("release", release("v2"), DOCUMENT), "ended", lambda _event, _result: None)
+
+
+@pytest.mark.parametrize(
+    ("where", "outcome", "serves"),
+    [
+        ("done store", "FAILED_SAFE", "v1"),
+        ("intent start", "FAILED_SAFE", "v1"),
+        ("done check", "FAILED_SAFE", "v1"),
+        ("intent switch", "ROLLED_BACK", "v1"),
+        ("done switch", "ROLLED_BACK", "v1"),
+        ("done watch", "DEPLOYED", "v2"),
+        ("intent seal", "DEPLOYED", "v2"),
+        ("done seal", "DEPLOYED", "v2"),
+        ("intent park", "DEPLOYED", "v2"),
+    ],
+)
+def test_an_engine_that_is_asked_to_end_goes_back_or_finishes(
+    live: World, where: str, outcome: str, serves: str
+) -> None:
+    event, step = where.split()
+    result = ask_to_end(live, event, step)
+    assert (result["outcome"], result["live"]["release"]) == (outcome, serves)
+    assert live.engine.gateway.flag() == ("blue" if serves == "v1" else "green")
+    if serves == "v1":
+        assert "The engine was ended by signal 15. It was" in result["msg"] or "The live release" in result["msg"]
+        assert live.engine.store.load_state().rejected == {}
+    assert live.clean()
+
+
+def test_the_way_back_is_not_cut_short_by_a_second_signal(live: World) -> None:
+    live.newborns["v2"] = "exited"
+    result = ask_to_end(live, "undo", "start")
+    assert (result["outcome"], live.told("undo")) == ("FAILED_SAFE", ["undo start", "undo store"])
+    assert live.slots() == {"blue": "v1 running", "green": "absent"}
+
+
+def test_a_run_that_was_asked_to_end_does_not_begin(live: World) -> None:
+    termination = Termination()
+    termination.listen()
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert termination.asked
+    with pytest.raises(DeployError, match="ended by signal 15"):
+        Engine(live, live.runner, live.settings, termination).run(Wanted("rollback"), "x", lambda _event, _result: None)
+    assert live.calls == []
 
 
 def test_an_empty_server_stays_one(world: World) -> None:

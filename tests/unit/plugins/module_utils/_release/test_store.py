@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.j4c.deploy.plugins.module_utils._release.journal import Journal, read_journal
 from ansible_collections.j4c.deploy.plugins.module_utils._release.model import State
 from ansible_collections.j4c.deploy.plugins.module_utils._release.store import KEPT_RUNS, Store, now
 
@@ -144,6 +145,21 @@ def test_no_directory_but_that_of_a_release_is_ever_removed(store: Store, name: 
     with pytest.raises(ValueError, match="names no release"):
         store.remove_release(name)
     assert list(store.load_releases()) == ["v1"]
+
+
+def test_what_is_known_of_old_runs_goes_with_them(store: Store) -> None:
+    names = [f"2026{number:04d}" for number in range(KEPT_RUNS + 3)]
+    journal = Journal(store.path("journal.jsonl"), "now")
+    for name in names:
+        store.save_run(name, {"event": "end"})
+        Path(store.path("runs", f"{name}.log")).touch()
+        Journal(store.path("journal.jsonl"), name).write("start", "release")
+    journal.write("start", "release")
+    kept = store.prune_runs()
+    journal.prune(kept)
+    assert sorted(kept) == store.runs() == names[3:]
+    assert sorted(os.listdir(store.path("runs")))[:2] == [f"{names[3]}.json", f"{names[3]}.log"]
+    assert [item["run"] for item in read_journal(store.path("journal.jsonl"))] == [*names[3:], "now"]
 
 
 def test_seals_are_in_order_whatever_the_clock_does(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,7 @@ while [ $# -gt 0 ]; do
     case "$1" in -p) project=$2 ;; -f) file=$2 ;; --no-start) project=made-$project ;; config) exec cat ;; esac
     shift
 done
+[ ! -e "$STARTED/hang" ] || { trap '' TERM; sleep 600; }
 [ ! -e "$STARTED/refuse" ] || { cat "$STARTED/refuse" >&2; exit 17; }
 exec cp "$file" "$STARTED/$project.json"
 """
