@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import time
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.j4c.deploy.plugins.module_utils._release.context import Context, Kind
@@ -35,31 +35,11 @@ from ansible_collections.j4c.deploy.plugins.module_utils._release.repairs import
 from ansible_collections.j4c.deploy.plugins.module_utils._release.result import result_of
 from ansible_collections.j4c.deploy.plugins.module_utils._release.store import Store, now
 from ansible_collections.j4c.deploy.plugins.module_utils._release.termination import Termination
+from ansible_collections.j4c.deploy.plugins.module_utils._release.wanted import Wanted
 from ansible_collections.j4c.deploy.plugins.module_utils._release.wayback import go_forward
 from ansible_collections.j4c.deploy.plugins.module_utils._run import Runner
 
 Report = t.Callable[[str, "dict[str, t.Any]"], None]
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a run is asked for.
-
-    :param kind: ``release`` brings ``release`` with the resolved compose file ``document`` live; ``rollback`` goes back to
-        the kept release ``release_id``, or to the one before the live one when that is empty.
-    :param reason: why a rollback is asked for.
-    """
-
-    kind: Kind
-    release: Release | None = None
-    document: t.Mapping[str, t.Any] | None = None
-    release_id: str = ""
-    reason: str = ""
-
-    @property
-    def name(self) -> str:
-        """Id of the release that is asked for, as far as it is known."""
-        return self.release.id if self.release else self.release_id
 
 
 class Engine:
@@ -137,6 +117,8 @@ class Engine:
                 document = self.check(plan, wanted, observed)
             ctx = self._context(lock, run_id, wanted.kind, observed, plan.release, plan.slot, document)
             ctx.reason = wanted.reason
+            # who goes back is in need: records that cannot be written must not keep him
+            ctx.lenient = wanted.kind == "rollback"
             ctx.warnings = [*recovered.told, *losses(observed)]
             ctx.report = lambda event: report(event, result_of(ctx, plan, started, recovered.done, event=event))
             if gone_back and recovered.left is not None:
@@ -146,6 +128,12 @@ class Engine:
         except DeployError as exc:
             exc.fields.update(recovered=recovered.done, changed=bool(recovered.done), **self._known(wanted))
             raise
+        except OSError as exc:
+            raise DeployError(
+                f"The records below '{self.store.root}' cannot be used: {exc.strerror} ('{exc.filename}').",
+                hint="Free space there, or make it writable.",
+                **self._known(wanted),
+            ) from exc
         finally:
             lock.release()
 

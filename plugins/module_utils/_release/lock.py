@@ -54,7 +54,13 @@ class Lock:
             tidies up is waited for as long as it asks for.
         :raises DeployError: somebody else holds it; names run, kind, release and since when.
         """
-        handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as exc:
+            raise DeployError(
+                f"The lock '{self._path}' cannot be opened: {exc.strerror}.",
+                hint="Make the state directory writable for the remote user, or use become.",
+            ) from exc
         started = time.monotonic()
         try:
             while True:
@@ -67,7 +73,7 @@ class Lock:
                     patience = float(holder.get("patience", CHANGING_HANDS_SECONDS))
                     if time.monotonic() - started >= max(timeout, patience):
                         raise _busy(holder, timeout) from None
-                    with open(self._request, "a", encoding="utf-8"):
+                    with contextlib.suppress(OSError), open(self._request, "a", encoding="utf-8"):
                         pass
                     time.sleep(POLL_SECONDS)
         except BaseException:
@@ -92,8 +98,9 @@ class Lock:
             return
         self._phase = phase
         text = json.dumps({**self._holder, "pid": os.getpid(), "phase": phase, "patience": patience}).encode()
-        # one write of one length: whoever reads at this moment sees the old text or the new one
-        os.pwrite(self._handle, text.ljust(HOLDER_BYTES), 0)
+        # one write of one length: whoever reads at this moment sees the old text or the new one; a full disk only keeps it untold
+        with contextlib.suppress(OSError):
+            os.pwrite(self._handle, text.ljust(HOLDER_BYTES), 0)
 
     def wanted(self) -> bool:
         """Whether another run waits for this one, which only tidies up, to end."""

@@ -180,8 +180,9 @@ def _unfinished(observed: Observed, settings: Settings) -> list[Step]:
 def plan_recovery(run: t.Mapping[str, t.Any], observed: Observed) -> tuple[str, ...]:
     """Decide how to end a run that was interrupted: the ways to try, the best first.
 
-    ``tidy`` does what is left after the seal, ``revert`` goes back to what served before, ``finish`` seals after all. After the
-    switch the older release is preferred, because it has proven itself, unless the new one was validated.
+    ``tidy`` does what is left after the seal, ``revert`` goes back to what served before, ``finish`` seals after all, ``keep``
+    makes do when nothing is healthy. After the switch the older release is preferred, because it has proven itself, unless
+    the new one was validated.
 
     :param run: the unfinished run as state.json has it: ``target`` is its slot, ``previous`` the one before or ``''``, ``sealed``
         whether it got that far, ``validated`` what its validation said.
@@ -189,9 +190,7 @@ def plan_recovery(run: t.Mapping[str, t.Any], observed: Observed) -> tuple[str, 
     if run.get("sealed"):
         return ("tidy",)
     if observed.flag != run.get("target") or run.get("validated") == "ROLLBACK":
-        return ("revert",)
-    if not run.get("previous"):
-        return ("finish", "revert")
-    if run.get("kind") == "rollback" or run.get("validated"):
-        return ("finish", "revert")
-    return ("revert", "finish")
+        return ("revert", "keep")
+    if not run.get("previous") or run.get("kind") == "rollback" or run.get("validated"):
+        return ("finish", "revert", "keep")
+    return ("revert", "finish", "keep")

@@ -63,17 +63,22 @@ def recover(observed: Observed, make: MakeContext) -> Recovered:
     ways = plan_recovery(run, observed)
     ctx.record("recover", ways[0], of=ctx.run_id, slot=target, release=release.id)
     done = ""
-    for way in (*ways, "keep"):
+    for way in ways:
         try:
             WAYS[way](ctx)
-        except DeployError as exc:
-            ctx.record("failed", way, slot=target, detail=exc.msg)
-            if way == "keep":
-                raise
+        except (DeployError, OSError) as exc:
+            ctx.record("failed", way, slot=target, detail=str(exc))
             ctx.problems.append(f"Recovery of run {ctx.run_id} ({way}): {exc}")
-            continue
+            # what was sealed on the way is never taken back
+            if not ctx.run.get("sealed"):
+                continue
         done = way
         break
+    if not done:
+        raise DeployError(
+            f"Run {ctx.run_id} was interrupted and cannot be ended: {' '.join(ctx.problems)}",
+            hint="Look at the slots with 'docker ps -a' and at the engine, mend what is named here, and run the playbook again.",
+        )
     if done == "revert" and verdict == "ROLLBACK":
         ctx.save(rejected=reject(ctx.state.rejected, release, reason or "not accepted by its validation", now()))
     ctx.decision = verdict or str(run.get("validated") or "SUCCESS")
@@ -115,6 +120,7 @@ def _revert(ctx: Context) -> None:
     slot = ctx.observed.flag
     if ctx.observed.live is None and former is None:
         # the first release of all: there is nothing to go back to
+        ctx.gateway.switch(slot)
         _undo_candidate(ctx)
         return
     known = former or _stub(ctx.observed.live.release if ctx.observed.live else "", ctx.observed)
@@ -127,7 +133,7 @@ def _revert(ctx: Context) -> None:
 
 
 def _keep(ctx: Context) -> None:
-    """Nothing is healthy: what served before gets the traffic when it runs at all, and the next release can mend it."""
+    """Go on although nothing is healthy: what served before gets the traffic when it runs at all. A release can mend it."""
     slot = ctx.observed.flag
     if ctx.view(slot).status == "running":
         ctx.gateway.switch(slot)
@@ -136,6 +142,8 @@ def _keep(ctx: Context) -> None:
 
 def _undo_candidate(ctx: Context) -> None:
     """Empty the slot that was to serve, or park what stood by in it; then make a standby that had to go ready again."""
+    if ctx.gateway.flag() == ctx.slot:
+        raise DeployError(f"Slot '{ctx.slot}' has the traffic, so nothing is removed from it.")
     view, standby = ctx.view(ctx.slot), ctx.state.standby
     with attempt(ctx, f"Taking release '{ctx.release.id}' out of slot '{ctx.slot}'"):
         if ctx.switched and view.container:

@@ -214,6 +214,81 @@ def test_the_way_back_goes_on_without_records(live: World, monkeypatch: pytest.M
     assert live.clean()
 
 
+def test_a_rollback_needs_no_records(live: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert live.release("v2")["outcome"] == "DEPLOYED"
+    for place, name in ((Journal, "write"), (Store, "save_state"), (Store, "save_release"), (os, "pwrite")):
+        monkeypatch.setattr(place, name, full)
+    result = live.run(Wanted("rollback", reason="slow"), "back")
+    assert (result["outcome"], result["live"]["release"]) == ("ROLLED_BACK", "v1")
+    assert any("cannot be written: No space left on device" in item for item in result["warnings"])
+    monkeypatch.undo()
+    assert live.slots() == {"blue": "v1 running", "green": "v2 paused"}
+    again = live.release("v1", "again")
+    assert [step["name"] for step in again["steps"]] == ["mend"]
+    state = live.engine.store.load_state()
+    assert state.live is not None
+    assert state.live["release"] == "v1"
+    assert live.clean()
+
+
+def test_what_has_the_traffic_is_never_removed(live: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A seal that was written and a recovery that stumbles: the live slot stays, whatever is tried."""
+    kill_at(live, "v2", "done", "seal")
+    looks = 0
+    real = World.containers
+
+    def stumble(self: World, all: bool, filters: t.Any = None) -> t.Any:  # noqa: A002
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            raise conflict("out of order", 500)
+        return real(self, all, filters)
+
+    monkeypatch.setattr(World, "containers", stumble)
+    result = live.release("v2", "next")
+    assert (result["recovered"], result["outcome"]) == ("tidy of run killed", "UNCHANGED")
+    assert any("out of order" in item for item in result["warnings"])
+    assert live.slots() == {"blue": "v1 paused", "green": "v2 running"}
+
+
+def test_an_engine_that_fails_all_the_time_leaves_the_run_for_the_next(
+    live: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kill_at(live, "v2", "done", "switch")
+    looks = 0
+    real = World.containers
+
+    def fail(self: World, all: bool, filters: t.Any = None) -> t.Any:  # noqa: A002
+        nonlocal looks
+        looks += 1
+        if looks > 2:
+            raise conflict("out of order", 500)
+        return real(self, all, filters)
+
+    monkeypatch.setattr(World, "containers", fail)
+    with pytest.raises(DeployError, match="Run killed was interrupted and cannot be ended: .* out of order"):
+        live.release("v3", "next")
+    monkeypatch.undo()
+    assert live.release("v3", "again")["outcome"] == "DEPLOYED"
+
+
+def test_a_seal_on_the_way_of_recovery_is_not_taken_back(live: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    kill_at(live, "v2", "done", "watch")
+    monkeypatch.setattr(Store, "save_release", half(Store.save_release))
+    result = live.release("v2", "next")
+    assert result["recovered"] == "finish of run killed"
+    assert live.engine.gateway.flag() == "green"
+    monkeypatch.undo()
+    live.release("v2", "again")
+    assert live.engine.store.load_releases()["v2"].sealed
+
+
+def test_records_that_cannot_be_used_are_told(live: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Store, "sweep", full)
+    with pytest.raises(DeployError, match="The records below '.*' cannot be used: No space left on device"):
+        live.release("v2")
+
+
 def test_records_that_cannot_be_written_stop_a_release_before_it_begins(
     live: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
