@@ -160,7 +160,7 @@ class World:
             "identity": DEFAULTS["j4c_identity"],
             "database": {"container": f"{self.name}-core-postgres-1", "user": "aurigraph", "name": "aurigraph"},
             "watch_seconds": 1.0,
-            "startup_timeout": 40.0,
+            "startup_timeout": 180.0,
             **more,
         }
 
@@ -238,7 +238,7 @@ class World:
         started = self.api.exec_create(f"{self.name}-core-postgres-1", argv)
         return str(self.api.exec_start(started["Id"]).decode().strip())
 
-    def idle(self, timeout: float = 60.0) -> None:
+    def idle(self, timeout: float = 240.0) -> None:
         """Wait until no run is at work, for example one that still drains in the background."""
         deadline = time.monotonic() + timeout
         with open(self.root / "lock", "a", encoding="ascii") as lock:
@@ -255,7 +255,7 @@ class World:
         path = self.root / "journal.jsonl"
         return path.stat().st_size if path.exists() else 0
 
-    def wait_for_step(self, step: str, event: str = "intent", *, since: int, timeout: float = 60.0) -> int:
+    def wait_for_step(self, step: str, event: str = "intent", *, since: int, timeout: float = 240.0) -> int:
         """Wait until the journal has an event of a step after its first ``since`` bytes; return the engine's process."""
         path = self.root / "journal.jsonl"
         deadline = time.monotonic() + timeout
