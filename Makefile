@@ -7,6 +7,7 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
+BENCHES ?=
 VENV := .venv
 BIN := $(VENV)/bin
 VENV_READY := $(VENV)/.ready
@@ -25,8 +26,8 @@ demo: setup ## Release the example, a second version under traffic, and roll bac
 	@$(BIN)/python -m tests.demo.demo
 
 .PHONY: bench
-bench: setup ## Measure rollbacks and deploys against a playbook with one ping
-	@$(BIN)/python -m tests.bench.playbooks
+bench: setup ## Measure; BENCHES="playbooks ..." chooses some of tests/bench
+	@$(BIN)/python -m tests.bench $(BENCHES)
 
 .PHONY: clean
 clean: ## Remove caches and the demo workspace; the virtual environment, images and

@@ -1,74 +1,78 @@
 # Copyright: (c) 2026, The j4c.deploy authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Seconds of the playbooks as ratios to a playbook with one ping, measured in turn in one run.
-
-Needs the state that ``make demo`` leaves: a live release and a paused standby. Run it with ``make bench``.
-"""
+"""Seconds of rollback.yml with a paused standby, and of deploy.yml with nothing to do, against a playbook with one ping."""
 
 from __future__ import annotations
 
 import json
-import statistics
+import shutil
 import subprocess
-import sys
-import tempfile
-import time
+import typing as t
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[2]
-STATE = Path.home() / ".local/state/j4c/aurigraph-v11"
-ROUNDS = 7
-IDLE_SECONDS = 60.0
+from tests.bench._table import Table, interleaved, ratios, seconds
+from tests.demo.workspace import make_clone
+from tests.integration.world import EXAMPLE, SERVICE, SHARED, World, artifact, playbook
+
+ROUNDS = 9
 PING = "- hosts: servers\n  gather_facts: false\n  tasks:\n    - ansible.builtin.ping:\n"
 
 
-def seconds(*args: str) -> float:
-    """Run ansible-playbook and return how long it took."""
-    argv = [str(Path(sys.executable).with_name("ansible-playbook")), *args]
-    started = time.monotonic()
-    subprocess.run(argv, cwd=PROJECT, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    return time.monotonic() - started
+def bench(folder: Path) -> t.Iterator[Table]:
+    """Deploy two versions of the example under a name of its own, then measure."""
+    world = World(folder)
+    ping = folder / "ping.yml"
+    ping.write_text(PING, encoding="utf-8")
+    try:
+        world.start()
+        given = _variables(world, folder)
+        for subject in ("feat: add the service", "feat: change nothing"):
+            _commit(folder / "clone", subject)
+            playbook("playbooks/deploy.yml", *given)
+            world.idle()
+
+        def taken(path: Path | str, *args: str) -> float:
+            return seconds(lambda: playbook(path, *args))
+
+        def back() -> float:
+            world.idle()
+            wanted = {"j4c_release": world.state["standby"]["release"], "j4c_force_reason": "bench"}
+            return taken("playbooks/rollback.yml", *given, "-e", json.dumps(wanted))
+
+        works = {
+            "one ping": lambda: taken(ping),
+            "deploy.yml, nothing to do": lambda: taken("playbooks/deploy.yml", *given),
+        }
+        yield ratios(
+            "A deploy with nothing to do", interleaved(works, ROUNDS), "one ping", ["At most 3.5 times is the goal."]
+        )
+        works = {"one ping": lambda: taken(ping), "rollback.yml": back}
+        yield ratios(
+            "A rollback to a paused standby", interleaved(works, ROUNDS), "one ping", ["At most 1.5 times is the goal."]
+        )
+    finally:
+        world.stop()
 
 
-def state() -> dict[str, dict[str, str]]:
-    """Return what the server records."""
-    return dict(json.loads((STATE / "state.json").read_text(encoding="utf-8")))
+def _variables(world: World, folder: Path) -> tuple[str, str]:
+    """Return the arguments of a playbook that deploys from a clone of its own."""
+    artifact(world.scratch)
+    make_clone(EXAMPLE, folder / "origin.git", folder / "clone")
+    for name in ("mvnw", ".mvn"):
+        origin = SHARED / SERVICE / name
+        (shutil.copytree if origin.is_dir() else shutil.copy2)(origin, folder / "clone" / name)
+    (folder / "compose.yaml").write_text(world.compose(), encoding="utf-8")
+    variables = {
+        **world.variables,
+        "j4c_source": str(folder / "clone"),
+        "j4c_compose_file": str(folder / "compose.yaml"),
+        "j4c_artifact_store": str(folder / "artifacts"),
+    }
+    (folder / "vars.json").write_text(json.dumps(variables), encoding="utf-8")
+    return "-e", f"@{folder}/vars.json"
 
 
-def parked() -> str:
-    """Return the release in the standby, once it is paused."""
-    deadline = time.monotonic() + IDLE_SECONDS
-    while (state().get("standby") or {}).get("mode") != "paused" or state().get("run"):
-        if time.monotonic() > deadline:
-            sys.exit("There is no paused standby: run 'make demo' first.")
-        time.sleep(0.05)
-    return state()["standby"]["release"]
-
-
-def main() -> int:
-    """Print medians and ratios."""
-    with tempfile.NamedTemporaryFile("w", suffix=".yml", dir=PROJECT / ".work") as ping:
-        ping.write(PING)
-        ping.flush()
-        taken: dict[str, list[float]] = {"ping": [], "rollback": [], "deploy, nothing changed": []}
-        for _round in range(ROUNDS):
-            taken["ping"].append(seconds(ping.name))
-            taken["rollback"].append(
-                seconds("playbooks/rollback.yml", "-e", f"j4c_release={parked()}", "-e", "j4c_force_reason=bench")
-            )
-        parked()
-        seconds("playbooks/deploy.yml", "-e", '{"j4c_force_reason": "bench"}')
-        for _round in range(ROUNDS):
-            taken["ping"].append(seconds(ping.name))
-            taken["deploy, nothing changed"].append(seconds("playbooks/deploy.yml"))
-    base = statistics.median(taken["ping"])
-    print(f"{'playbook':<26}{'median s':>10}{'min s':>8}{'max s':>8}{'ratio':>8}")
-    for name, values in taken.items():
-        middle = statistics.median(values)
-        print(f"{name:<26}{middle:>10.2f}{min(values):>8.2f}{max(values):>8.2f}{middle / base:>8.2f}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _commit(clone: Path, subject: str) -> None:
+    for argv in (["add", "--all"], ["commit", "--quiet", "--allow-empty", "--message", subject], ["push", "--quiet"]):
+        subprocess.run(["git", "-C", str(clone), *argv], check=True)
