@@ -34,7 +34,7 @@ clean: ## Remove caches and the demo workspace; the virtual environment, images 
 	rm -rf .work/absent .work/collections .work/demo .mypy_cache .ruff_cache .pytest_cache tests/output
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
-$(VENV_READY): requirements.txt requirements-dev.txt
+$(VENV_READY): requirements.txt requirements-dev.txt tests/setup/programs.sh
 	@PYTHON='$(PYTHON)' tests/setup/programs.sh
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
