@@ -94,8 +94,7 @@ class Target:
             "hosts": "target",
             "gather_facts": False,
             "environment": {"XDG_CACHE_HOME": str(self.cache)},
-            "tasks": [{f"j4c.deploy.{module}": "{{ options }}", "name": "Run", **(task or {})}],
-            "vars": {"options": dict(options)},
+            "tasks": [{f"j4c.deploy.{module}": dict(options), "name": "Run", **(task or {})}],
         }
         (self.folder / "play.yml").write_text(yaml.safe_dump([play]), encoding="utf-8")
         inventory = {"all": {"hosts": {"target": dict(self.variables)}}}
