@@ -9,10 +9,9 @@ This module util is PRIVATE to the collection. It may change at any time.
 from __future__ import annotations
 
 import datetime
-import json
 import os
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ansible_collections.j4c.deploy.plugins.module_utils import _docker as engine
 from ansible_collections.j4c.deploy.plugins.module_utils import _dockerfile_hadolint as hadolint
@@ -27,43 +26,16 @@ from ansible_collections.j4c.deploy.plugins.module_utils import _image_leaks as 
 from ansible_collections.j4c.deploy.plugins.module_utils import _image_recipe as recipes
 from ansible_collections.j4c.deploy.plugins.module_utils import _image_report as report
 from ansible_collections.j4c.deploy.plugins.module_utils import _image_sbom as sboms
-from ansible_collections.j4c.deploy.plugins.module_utils import _image_secrets as secrets
-from ansible_collections.j4c.deploy.plugins.module_utils import _image_space as space
 from ansible_collections.j4c.deploy.plugins.module_utils._dockerfile_policy_finding import Finding
-from ansible_collections.j4c.deploy.plugins.module_utils._dockerfile_syntax import read_instructions
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.j4c.deploy.plugins.module_utils._image_recipe import BaseImage, Recipe, Step, Tagged, Wanted
+from ansible_collections.j4c.deploy.plugins.module_utils._image_observe import Observed, observe, tagged_images
+from ansible_collections.j4c.deploy.plugins.module_utils._image_recipe import BaseImage, Recipe, Step, Wanted
 from ansible_collections.j4c.deploy.plugins.module_utils._pipeline import verdict
 from ansible_collections.j4c.deploy.plugins.module_utils._run import Runner
 from ansible_collections.j4c.deploy.plugins.module_utils._steps import StepLog
 
 PHASE = "container_build"
 NOT_BUILT = "the artifact is not built yet"
-
-
-@dataclass(frozen=True)
-class Observed:
-    """What was read and checked before anything is done."""
-
-    api: t.Any
-    policy: policies.Policy
-    budget: space.Budget
-    scan: leaks.LeakScan
-    stages: list[dockerfiles.Stage]
-    secrets: tuple[secrets.Secret, ...]
-    values: list[bytes]
-    text: str
-    artifact: context.Artifact
-    bases: dict[str, BaseImage]
-    recipe: Recipe
-    tagged: list[Tagged]
-    released: dict[str, t.Any] | None
-
-    def released_layers(self) -> frozenset[str] | None:
-        """Return the ids of the layers of the released image, ``None`` when there is none to compare with."""
-        if self.released is None:
-            return None
-        return frozenset((self.released.get("RootFS") or {}).get("Layers") or ())
 
 
 def _now() -> str:
@@ -103,7 +75,7 @@ class ImageBuilder:
             self._log.add("build", "planned", NOT_BUILT)
             return self._result(True, None, None, {"reason": NOT_BUILT, "changed_inputs": []})
         with self._log.step("observe"):
-            seen = self._observe()
+            seen = observe(self._connect, self._wanted)
         findings = self._inspect(seen)
         missing = [base for base in dockerfiles.bases(seen.stages) if not seen.bases[base.name].id]
         if missing:
@@ -149,47 +121,6 @@ class ImageBuilder:
         result = {"changed": changed, "image": image, "documents": kept, "evidence": evidence}
         return {**result, "steps": self._log.results, **verdict(PHASE, "PROCEED")}
 
-    def _observe(self) -> Observed:
-        wanted = self._wanted
-        policy, budget = policies.make_policy(wanted.policy), space.make_budget(wanted.budget)
-        scan, given = leaks.make_scan(wanted.leak_scan), secrets.make_secrets(wanted.secrets)
-        text = recipes.read_dockerfile(wanted.dockerfile)
-        stages = dockerfiles.stages(read_instructions(wanted.dockerfile, text, wanted.args), wanted.args)
-        secrets.match_mounts(given, stages, wanted.dockerfile)
-        values = secrets.read_values(given, os.environ)
-        artifact = context.load_artifact(wanted.artifact)
-        api = self._connect()
-        bases = base_images.look(api, [base.name for base in dockerfiles.bases(stages)])
-        recipe = recipes.make_recipe(wanted, artifact, text, bases)
-        return Observed(
-            api=api,
-            policy=policy,
-            budget=budget,
-            scan=scan,
-            stages=stages,
-            secrets=given,
-            values=values,
-            text=text,
-            artifact=artifact,
-            bases=bases,
-            recipe=recipe,
-            tagged=self._tagged(api, recipe),
-            released=engine.inspect_image(api, wanted.released_image) if wanted.released_image else None,
-        )
-
-    def _tagged(self, api: t.Any, recipe: Recipe) -> list[Tagged]:
-        found = []
-        for tag in recipe.tags:
-            inspected = engine.inspect_image(api, tag)
-            if inspected is not None:
-                labels = (inspected.get("Config") or {}).get("Labels") or {}
-                try:
-                    inputs = dict(json.loads(labels.get(recipes.INPUTS_LABEL, "{}")))
-                except (ValueError, TypeError):
-                    inputs = {}
-                found.append(Tagged(tag, inspected["Id"], labels.get(recipes.FINGERPRINT_LABEL, ""), inputs))
-        return found
-
     def _inspect(self, seen: Observed) -> list[Finding]:
         """Return what the policy finds in the Dockerfile.
 
@@ -222,7 +153,7 @@ class ImageBuilder:
             note["detail"] = names
             bases = base_images.look(seen.api, seen.bases)
             recipe = recipes.make_recipe(self._wanted, seen.artifact, seen.text, bases)
-        return replace(seen, bases=bases, recipe=recipe, tagged=self._tagged(seen.api, recipe))
+        return replace(seen, bases=bases, recipe=recipe, tagged=tagged_images(seen.api, recipe))
 
     def _tag(self, api: t.Any, step: Step) -> str:
         repository, tag = step.tag.rsplit(":", 1)

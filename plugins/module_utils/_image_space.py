@@ -83,11 +83,13 @@ def totals(size: int, layers: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.
     measured = bool(layers) and all(layer["wasted"] is not None for layer in layers)
     compared = bool(layers) and all(layer["changed"] is not None for layer in layers)
     lost = sum(layer["wasted"] for layer in layers) if measured else None
+    # one of the engine's stores counts an image compressed
+    whole = sum(layer["size"] or 0 for layer in layers) or size
     return {
         "size": size,
         "new": sum(layer["size"] or 0 for layer in layers if layer["changed"]) if compared else None,
         "wasted": lost,
-        "efficiency": round(1 - lost / size, 4) if lost is not None and size else None,
+        "efficiency": round(1 - lost / whole, 4) if lost is not None and whole else None,
     }
 
 

@@ -24,6 +24,8 @@ import docker.errors
 import pytest
 import yaml
 
+from tests.integration.server import Keys, Server
+
 ROOT = Path(__file__).resolve().parents[2]
 COMMIT = {"id": "4f1c2ab00000000000000000000000000000aaaa", "short": "4f1c2ab", "time": "2026-11-21T14:35:00Z"}
 CONTEXT_TIME = 315532800
@@ -260,6 +262,29 @@ def test_the_same_artifact_is_the_same_image_without_any_cache(workshop: Worksho
     second = workshop.run(cache=False)
     assert second["changed"]
     assert second["image"] == first
+
+
+def test_the_other_image_store_of_the_engine(tmp_path: Path) -> None:
+    keys = Keys()
+    server = Server(keys, containerd=True)
+    try:
+        other = Workshop(tmp_path, server.ready().engine.api)
+        env = {"DOCKER_HOST": server.docker_host}
+        first = other.build(cache=False, env=env)["image"]
+        again = other.build(env=env)
+        assert (again["changed"], again["image"]) == (False, first)
+        other.untag(other.plain, other.exact)
+        built = int(time.time())
+        while int(time.time()) == built:
+            time.sleep(0.05)
+        assert other.build(cache=False, env=env)["image"] == first
+        other.put({**FAST_JAR, "app/.env": b"A=b"})
+        leaking = other.run(env=env)
+        assert [leak["path"] for leak in leaking["evidence"]["leaks"]] == ["app/app/.env"]
+        assert {item["Id"] for item in other.api.images(all=True)} == {first["id"]}
+    finally:
+        server.remove()
+        keys.remove()
 
 
 @pytest.mark.parametrize("lost", ["plain", "exact"])
