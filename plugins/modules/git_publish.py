@@ -43,6 +43,12 @@ options:
     description: Branch that is checked out and pushed.
     type: str
     default: main
+  commit_message:
+    description:
+      - Message of the commit. Its first line must be conventional, that is a type, a scope in parentheses or none, a colon, and a description.
+      - May be empty when O(state=reverted). It names the commits then.
+    type: str
+    default: ""
   commit_scopes:
     description: The scopes that the message may have. Any when empty.
     type: list
@@ -53,12 +59,6 @@ options:
     type: list
     elements: str
     default: [build, chore, ci, docs, feat, fix, perf, refactor, revert, style, test]
-  message:
-    description:
-      - Message of the commit. Its first line must be conventional, that is a type, a scope in parentheses or none, a colon, and a description.
-      - May be empty when O(state=reverted). It names the commits then.
-    type: str
-    default: ""
   path:
     description: Directory of the clone.
     type: path
@@ -109,7 +109,7 @@ EXAMPLES = r"""
   j4c.deploy.git_publish:
     path: /srv/build/orders
     paths: [pom.xml, CHANGELOG.md]
-    message: "chore(release): make version 1.4.0"
+    commit_message: "chore(release): make version 1.4.0"
 
 - name: Take back what was released
   j4c.deploy.git_publish:
@@ -179,10 +179,10 @@ def main() -> None:
             "author_email": {"type": "str", "default": ""},
             "author_name": {"type": "str", "default": ""},
             "branch": {"type": "str", "default": "main"},
+            "commit_message": {"type": "str", "default": ""},
             "commit_scopes": {"type": "list", "elements": "str", "default": []},
             "commit_types": {"type": "list", "elements": "str", "default": list(TYPES)},
             "credentials_file": {"type": "path"},
-            "message": {"type": "str", "default": ""},
             "path": {"type": "path", "required": True},
             "paths": {"type": "list", "elements": "str", "default": []},
             "reason": {"type": "str", "default": ""},
@@ -196,7 +196,7 @@ def main() -> None:
             "timeout": {"type": "float", "default": 60.0},
             "until": {"type": "str", "default": ""},
         },
-        required_if=[("state", "published", ("paths", "message")), ("state", "reverted", ("since",))],
+        required_if=[("state", "published", ("paths", "commit_message")), ("state", "reverted", ("since",))],
         supports_check_mode=True,
     )
     run_module(module, lambda: publish(module.params, module.check_mode))

@@ -21,7 +21,7 @@ class Work(repositories.Work):
         self, check: bool = False, env: t.Mapping[str, str] | None = None, **options: t.Any
     ) -> dict[str, t.Any]:
         """Run the module on the clone."""
-        given = {"path": str(self.clone), "paths": ["pom.xml"], "message": "feat: change", **options}
+        given = {"path": str(self.clone), "paths": ["pom.xml"], "commit_message": "feat: change", **options}
         return self.run("git_publish", given, check=check, env=env)
 
     def take_back(self, since: str, check: bool = False, **options: t.Any) -> dict[str, t.Any]:
@@ -63,7 +63,10 @@ def test_named_paths_are_published(work: Work) -> None:
     work.write("staged", "somebody else's")
     work.git("add", "staged")
     before = work.state
-    options: dict[str, t.Any] = {"paths": ["pom.xml", "gone", "new *"], "message": "feat(api): change\n\nBecause.\n"}
+    options: dict[str, t.Any] = {
+        "paths": ["pom.xml", "gone", "new *"],
+        "commit_message": "feat(api): change\n\nBecause.\n",
+    }
     planned = work.publish(check=True, **options)
     assert (planned["changed"], names(planned)[-2:]) == (True, [("commit", "planned"), ("push", "planned")])
     assert "+<changed/>" in planned["diff"]["prepared"]
@@ -185,8 +188,8 @@ def test_a_run_that_was_killed_after_its_push(work: Work) -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"message": "Change things"}, "Option message begins with 'Change things': it is not '<type>"),
-        ({"message": "feat(ui): x", "commit_scopes": ["api"]}, "its scope 'ui' is none of api"),
+        ({"commit_message": "Change things"}, "Option commit_message begins with 'Change things': it is not '<type>"),
+        ({"commit_message": "feat(ui): x", "commit_scopes": ["api"]}, "its scope 'ui' is none of api"),
         ({"paths": ["none"]}, "Option paths is none: fatal: pathspec 'none' did not match any files."),
         ({"paths": ["../scratch"]}, "is outside repository"),
         ({"paths": ["*.xml"]}, "did not match any files"),
@@ -256,7 +259,7 @@ def test_one_commit_is_taken_back_and_what_came_after_stays(work: Work) -> None:
     work.pushed("a", "ONE\n2\n3\n4\nBAD\n", "feat: later")
     planned = work.take_back(good, check=True, until=bad)
     assert planned["changed"], planned
-    result = work.take_back(good, until=bad, message="fix(a): take back")
+    result = work.take_back(good, until=bad, commit_message="fix(a): take back")
     assert (work.clone / "a").read_text(encoding="utf-8") == "ONE\n2\n3\n4\n5\n"
     assert (result["commit"]["subject"], len(result["evidence"]["reverted"])) == ("fix(a): take back", 1)
     assert work.take_back(good, until=bad)["changed"] is False

@@ -183,22 +183,17 @@ def access_to(address: Address, params: t.Mapping[str, t.Any]) -> t.Iterator[Acc
         yield Access({**environment, "GIT_ASKPASS": command}, ("credential.helper=", "core.askPass="))
 
 
-@contextlib.contextmanager
-def access_to_remote(path: str, remote: str, params: t.Mapping[str, t.Any]) -> t.Iterator[Access]:
-    """Yield how git gets at a remote of a clone: as its user does, unless one of the options is given.
+def access_to_remote(
+    path: str, remote: str, params: t.Mapping[str, t.Any]
+) -> contextlib.AbstractContextManager[Access]:
+    """Return how git gets at a remote of a clone: as its user does, unless one of the options is given.
 
     :param path: directory of the clone; what is wrong with it is left to others to tell.
     :raises DeployError: see ``access_to`` and ``read_address``.
     """
-    if not any(params[name] for name in OPTIONS) or not os.path.isdir(path):
-        yield Access()
-        return
-    url = Clone(path, ANSWER_SECONDS).line("remote", "get-url", "--", remote)
-    if not url:
-        yield Access()
-        return
-    with access_to(read_address(f"remote '{remote}'", url), params) as access:
-        yield access
+    given = any(params[name] for name in OPTIONS) and os.path.isdir(path)
+    url = Clone(path, ANSWER_SECONDS).line("remote", "get-url", "--", remote) if given else ""
+    return access_to(read_address(f"remote '{remote}'", url), params) if url else contextlib.nullcontext(Access())
 
 
 def explain(complaint: str) -> str:

@@ -18,7 +18,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.j4c.deploy.plugins.module_utils._git.clone import Access, Clone, Status
+from ansible_collections.j4c.deploy.plugins.module_utils._git.clone import Clone, Status
 from ansible_collections.j4c.deploy.plugins.module_utils._git.mirror import KEPT, Found, Mirror
 from ansible_collections.j4c.deploy.plugins.module_utils._git.reasons import at, counted, listed, plural
 
@@ -137,23 +137,20 @@ def beside(path: str, what: str) -> str:
     return os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{what}")
 
 
-def build(
-    path: str, url: str, wanted: Found, mirror: Mirror, *, timeout: float, access: Access, submodules: bool
-) -> None:
+def build(path: str, url: str, wanted: Found, mirror: Mirror, submodules: bool) -> None:
     """Make a checkout from a mirror in a directory of its own.
 
     :raises DeployError: the mirror does not have all of the commit, or a submodule cannot be brought.
     """
     shutil.rmtree(path, ignore_errors=True)
-    clone = Clone(path, timeout, access)
-    Clone("/", timeout).git("init", "--quiet", "--template=", path)
+    clone = mirror.repository(path)
+    mirror.repository("/").git("init", "--quiet", "--template=", path)
     clone.git("config", MARK, "true")
     clone.git("remote", "add", REMOTE, url)
     # every object is read and checked on its way
     refs = (f"+refs/heads/*:refs/remotes/{REMOTE}/*", "+refs/tags/*:refs/tags/*", f"+{KEPT}*:{KEPT}*")
-    clone.git(
-        "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--", mirror.path, *refs, what="Reading the mirror"
-    )
+    how = ("-c", "gc.auto=0", "fetch", "--quiet", "--no-tags", "--no-recurse-submodules")
+    clone.git(*how, "--", mirror.path, *refs, what="Reading the mirror")
     if wanted.kind == "branch":
         branch = wanted.name[len("refs/heads/") :]
         clone.git("checkout", "--quiet", "--force", "-B", branch, wanted.commit, what="Checking out")

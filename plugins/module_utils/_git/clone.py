@@ -77,10 +77,14 @@ class Clone:
     :param path: its directory.
     :param timeout: seconds that one git command may take.
     :param access: how its remote is got at.
+    :param keep_open: descriptors of locks that are to last as long as git does, even when this process is killed.
     """
 
-    def __init__(self, path: str, timeout: float, access: Access | None = None) -> None:
+    def __init__(
+        self, path: str, timeout: float, access: Access | None = None, keep_open: t.Collection[int] = ()
+    ) -> None:
         self.path = path
+        self._keep_open = keep_open
         self._timeout = timeout
         self._access = access = access or Access()
         self._settings = tuple(part for item in access.settings for part in ("-c", item))
@@ -88,7 +92,7 @@ class Clone:
 
     def at(self, path: str) -> Clone:
         """Return another repository that is treated as this one."""
-        return Clone(path, self._timeout, self._access)
+        return Clone(path, self._timeout, self._access, self._keep_open)
 
     def git(
         self,
@@ -97,7 +101,6 @@ class Clone:
         what: str | None = None,
         stdin: str | None = None,
         env: t.Mapping[str, str | None] | None = None,
-        keep_open: t.Collection[int] = (),
     ) -> Completed:
         """Run git in the repository.
 
@@ -105,11 +108,10 @@ class Clone:
         :param what: subject of the error message.
         :param stdin: text for its standard input.
         :param env: variables to add to its environment.
-        :param keep_open: file descriptors to hand on, for example of a lock that is to last as long as git does.
         :raises DeployError: it failed, or did not end in time; credentials in a URL are masked.
         """
         argv = ["git", "-C", self.path, *SAFE, *self._settings, *args]
-        done = self._runner.run(argv, check=False, what=what, stdin=stdin, env=env, keep_open=keep_open)
+        done = self._runner.run(argv, check=False, what=what, stdin=stdin, env=env, keep_open=self._keep_open)
         if check and done.rc != 0:
             raise DeployError(f"{what or 'git ' + args[0]} failed: {complaint(done)}", rc=done.rc)
         return done

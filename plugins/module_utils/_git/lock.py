@@ -52,4 +52,6 @@ def hold(path: str, timeout: float, what: str) -> t.Iterator[int]:
         os.pwrite(handle, str(os.getpid()).encode(), 0)
         yield handle
     finally:
+        # whatever inherited the descriptor and outlived the work must not keep the lock
+        fcntl.flock(handle, fcntl.LOCK_UN)
         os.close(handle)

@@ -89,12 +89,16 @@ class Mirror:
         self._keep_open = keep_open
         self.path = mirror_path(cache, address.url)
 
+    def repository(self, path: str) -> Clone:
+        """Return a repository that git treats as it treats the mirror: same access, same locks."""
+        return Clone(path, self._timeout, self._access, self._keep_open)
+
     def ask(self) -> dict[str, str]:
         """Return the full names of the repository's branches and tags with their commits.
 
         :raises DeployError: it does not answer.
         """
-        done = Clone("/", self._timeout, self._access).git(
+        done = self.repository("/").git(
             "ls-remote",
             "--heads",
             "--tags",
@@ -102,7 +106,6 @@ class Mirror:
             self._url,
             check=False,
             what=f"Asking '{self._url}'",
-            keep_open=self._keep_open,
         )
         if done.rc != 0:
             said = complaint(done)
@@ -124,7 +127,7 @@ class Mirror:
             self._make()
             return "new"
         known = self.ask()
-        clone = self._clone(self.path)
+        clone = self.repository(self.path)
         self._unlock()
         if clone.git("rev-parse", "--git-dir", check=False).rc == 0:
             if known == self.refs(clone):
@@ -142,24 +145,23 @@ class Mirror:
         """Return the full names of the mirror's branches and tags with their commits."""
         shape = "--format=%(refname)%09%(objectname)%09%(*objectname)"
         shown = (
-            (clone or self._clone(self.path)).git("for-each-ref", shape, "refs/heads", "refs/tags", check=False).stdout
+            (clone or self.repository(self.path))
+            .git("for-each-ref", shape, "refs/heads", "refs/tags", check=False)
+            .stdout
         )
         rows = [line.split("\t") for line in shown.splitlines()]
         return {name: peeled or commit for name, commit, peeled in rows}
 
     def commit(self, revision: str) -> str:
         """Return the id of a commit that the mirror has, ``""`` when it does not."""
-        return self._clone(self.path).resolve(revision) if os.path.isdir(self.path) else ""
+        return self.repository(self.path).resolve(revision) if os.path.isdir(self.path) else ""
 
     def bring(self, commit: str) -> bool:
         """Bring a commit that no branch or tag has, and tell whether the repository gave it."""
-        done = self._clone(self.path).git(
+        done = self.repository(self.path).git(
             "fetch", "--quiet", "--no-tags", "--", self._url, f"+{commit}:{KEPT}{commit}", check=False
         )
         return done.rc == 0
-
-    def _clone(self, path: str) -> Clone:
-        return Clone(path, self._timeout, self._access)
 
     def _unlock(self) -> None:
         """Remove what a killed git left: nobody else is here, the lock is ours."""
@@ -171,8 +173,8 @@ class Mirror:
     def _make(self) -> None:
         partial = f"{self.path}.partial"
         shutil.rmtree(partial, ignore_errors=True)
-        self._clone("/").git("init", "--quiet", "--bare", "--template=", partial)
-        done = self._fetch(self._clone(partial))
+        self.repository("/").git("init", "--quiet", "--bare", "--template=", partial)
+        done = self._fetch(self.repository(partial))
         if done.rc != 0:
             shutil.rmtree(partial, ignore_errors=True)
             raise DeployError(
@@ -184,7 +186,7 @@ class Mirror:
     def _fetch(self, clone: Clone) -> t.Any:
         # what tidies up must have ended before the lock is given back
         quiet = ("-c", "gc.autoDetach=false", "fetch", "--quiet", "--prune", "--no-tags", "--no-recurse-submodules")
-        return clone.git(*quiet, "--", self._url, *EVERYTHING, check=False, keep_open=self._keep_open)
+        return clone.git(*quiet, "--", self._url, *EVERYTHING, check=False)
 
 
 def mirror_path(cache: str, url: str) -> str:

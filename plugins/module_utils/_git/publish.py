@@ -115,11 +115,11 @@ def _publish(params: t.Mapping[str, t.Any], access: Access, check_mode: bool, lo
             reverted: Reverted | None = None
             if params["state"] == "reverted":
                 reverted = revert(clone, params["since"], params["until"], objects)
-                tree, message = reverted.tree, params["message"] or reverted.message(params["reason"])
+                tree, message = reverted.tree, params["commit_message"] or reverted.message(params["reason"])
             else:
                 tree, message = (
                     _stage(clone, params["paths"], {**objects, **index.enter_context(_index())}),
-                    params["message"],
+                    params["commit_message"],
                 )
             _check_message(message, params)
             seen = _observe(clone, tree, upstream)
@@ -262,7 +262,7 @@ def _check_message(message: str, params: t.Mapping[str, t.Any]) -> None:
     fault = message_fault(message.split("\n", 1)[0], params["commit_types"], params["commit_scopes"])
     if fault:
         raise DeployError(
-            f"Option message begins with '{message.split(chr(10), 1)[0]}': {fault}.",
+            f"Option commit_message begins with '{message.split(chr(10), 1)[0]}': {fault}.",
             hint="Write for example 'fix(api): answer in time'.",
         )
 

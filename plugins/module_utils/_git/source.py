@@ -50,7 +50,7 @@ def _look(params: t.Mapping[str, t.Any], address: Address, access: Access, log: 
         known = mirror.ask()
         found = find(ref, known, address.url)
         if not found.commit:
-            found = found._replace(commit=mirror.commit(ref))
+            found = found._replace(commit=mirror.commit(ref), name=ref)
         note["detail"] = f"{found.kind} {found.commit[:7] or ref}"
     seen = checkout.look(path, params["timeout"])
     steps = checkout.plan(path, address.url, found, seen, params["own_work"] == "set_aside")
@@ -83,17 +83,16 @@ def _bring(params: t.Mapping[str, t.Any], address: Address, access: Access, log:
                 "mirror": {"path": mirror.path, "state": state},
             }
         new, aside = checkout.beside(path, "new"), ""
-        how = {"timeout": timeout, "access": access, "submodules": params["submodules"]}
         with log.step("make") as note:
             try:
-                checkout.build(new, address.url, found, mirror, **how)
+                checkout.build(new, address.url, found, mirror, params["submodules"])
             except DeployError:
                 if state in ("new", "remade"):
                     raise
                 # what was there all along may be damaged, what was just brought is not
                 mirror.remake()
                 state = "remade"
-                checkout.build(new, address.url, found, mirror, **how)
+                checkout.build(new, address.url, found, mirror, params["submodules"])
             note["detail"] = "the mirror was damaged and made anew" if state == "remade" else ""
         with log.step("put") as note:
             if checkout.look(path, timeout) != seen:
