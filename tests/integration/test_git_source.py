@@ -185,6 +185,19 @@ def test_a_commit_that_the_repository_does_not_have(work: Work) -> None:
     assert not work.checkout.exists()
 
 
+def test_places_that_cannot_be_written(work: Work) -> None:
+    (work.root / "file").write_text("x", encoding="utf-8")
+    told = work.bring(cache=str(work.root / "file"))["msg"]
+    assert f"Option cache needs the directory '{work.root}/file': it cannot be made" in told
+    assert "Option path needs the directory" in work.bring(path=str(work.root / "file/orders"))["msg"]
+    # another thing has the name that is needed for a moment
+    work.checkout.parent.mkdir()
+    (work.checkout.parent / ".orders.new").write_text("x", encoding="utf-8")
+    result = work.bring()
+    assert (result["failed"], result["decision"]) == (True, "ABORT")
+    assert not work.checkout.exists()
+
+
 def test_work_is_never_thrown_away(work: Work) -> None:
     first = work.bring()["commit"]["id"]
     work.pushed("new", "x", "feat: second")

@@ -36,9 +36,12 @@ SAFE = (
     *("-c", "core.fsmonitor=false"),
     *("-c", "core.quotePath=false"),
     *("-c", "color.ui=false"),
+    # a user who forbids bare repositories found by accident has not these in mind
+    *("-c", "safe.bareRepository=all"),
 )
 PLAIN_DIFF = ("--no-ext-diff", "--no-textconv", "--no-color", "--src-prefix=a/", "--dst-prefix=b/", "--submodule=short")
 PATH_HINT = "Clone the service there, or set path (j4c_source)."
+ADDED_ONLY = ("--unified=0", "--inter-hunk-context=0", "--no-renames", *PLAIN_DIFF)
 REVISION = re.compile(r"^[0-9A-Za-z][\w./-]*$")
 FIELDS = ("id", "author", "email", "time", "subject")
 USERINFO = re.compile(r"://[^/@\s]+@")

@@ -19,7 +19,13 @@ from dataclasses import dataclass
 
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.j4c.deploy.plugins.module_utils._git.access import access_to_remote, explain
-from ansible_collections.j4c.deploy.plugins.module_utils._git.clone import PLAIN_DIFF, Access, Clone, complaint
+from ansible_collections.j4c.deploy.plugins.module_utils._git.clone import (
+    ADDED_ONLY,
+    PLAIN_DIFF,
+    Access,
+    Clone,
+    complaint,
+)
 from ansible_collections.j4c.deploy.plugins.module_utils._git.policy import message_fault
 from ansible_collections.j4c.deploy.plugins.module_utils._git.reasons import plural
 from ansible_collections.j4c.deploy.plugins.module_utils._git.revert import Reverted, revert
@@ -328,8 +334,7 @@ def _observe(clone: Clone, tree: str, upstream: str) -> Seen:
 
 
 def _require_no_secrets(clone: Clone, params: t.Mapping[str, t.Any], seen: Seen, env: t.Mapping[str, str]) -> None:
-    plain = ("--unified=0", "--no-renames", *PLAIN_DIFF)
-    texts = added_lines(clone.git("diff", *plain, seen.head_tree, seen.tree, env=env).stdout)
+    texts = added_lines(clone.git("diff", *ADDED_ONLY, seen.head_tree, seen.tree, env=env).stdout)
     found = judge_texts(clone, texts, params["secrets_baseline"], ())
     if found:
         raise DeployError(found[0]["msg"], hint=found[0]["hint"], code=found[0]["code"], reasons=found)

@@ -18,7 +18,7 @@ import tempfile
 import typing as t
 
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.j4c.deploy.plugins.module_utils._git.clone import PLAIN_DIFF, Clone, Status
+from ansible_collections.j4c.deploy.plugins.module_utils._git.clone import ADDED_ONLY, Clone, Status
 from ansible_collections.j4c.deploy.plugins.module_utils._git.policy import exempted
 from ansible_collections.j4c.deploy.plugins.module_utils._git.reasons import Reason, at, counted, reason, tell
 
@@ -178,12 +178,11 @@ def judge_texts(clone: Clone, texts: t.Iterable[Text], baseline: str, exempt: t.
 
 def _texts(clone: Clone, since: str, seen: Status) -> t.Iterator[Text]:
     if since:
-        plain = ("--unified=0", "--no-renames", *PLAIN_DIFF)
         history = clone.git(
-            "log", "--no-show-signature", "-p", "--reverse", "--format=%x00%H", *plain, f"{since}..HEAD", "--"
+            "log", "--no-show-signature", "-p", "--reverse", "--format=%x00%H", *ADDED_ONLY, f"{since}..HEAD", "--"
         )
         yield from added_lines(history.stdout)
-        yield from added_lines(clone.git("diff", *plain, since, "--").stdout)
+        yield from added_lines(clone.git("diff", *ADDED_ONLY, since, "--").stdout)
         paths: t.Iterable[str] = seen.untracked
     else:
         paths = (*clone.lines("ls-files", "-z"), *seen.untracked)

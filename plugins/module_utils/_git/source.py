@@ -40,6 +40,13 @@ def bring(params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
         exc.steps = log.results
         exc.fields = {**verdict(PHASE, "ABORT"), **exc.fields}
         raise
+    except OSError as exc:
+        raise DeployError(
+            f"'{exc.filename or params['path']}' cannot be written: {exc.strerror}.",
+            hint="Make room or give this user the right to write there, and run this again.",
+            steps=log.results,
+            **verdict(PHASE, "ABORT"),
+        ) from exc
 
 
 def _look(params: t.Mapping[str, t.Any], address: Address, access: Access, log: StepLog) -> dict[str, t.Any]:

@@ -129,7 +129,7 @@ def unknown_range(clone: Clone, released: str, shallow: bool, remote: str) -> li
 
 def _cut_off(clone: Clone, released: str) -> bool:
     """Tell whether a commit since the released one is where a shallow clone ends."""
-    path = clone.git("rev-parse", "--path-format=absolute", "--git-path", "shallow").stdout.rstrip("\n")
+    path = clone.git("rev-parse", "--git-path", "shallow").stdout.rstrip("\n")
     with open(os.path.join(clone.path, path), encoding="ascii") as file:
         ends = set(file.read().split())
     return bool(ends & set(clone.git("rev-list", f"{released}..HEAD", "--").stdout.split()))
