@@ -22,7 +22,7 @@ import typing as t
 FOLDER = "j4c.deploy"
 KEPT_COPIES = 4
 # what is younger may be the code of a release that is under way
-MIN_AGE_SECONDS = 24 * 3600
+MIN_AGE_SECONDS = 2 * 3600
 DIGEST_SIZE = 32
 
 
