@@ -54,6 +54,8 @@ PASSING = frozenset({"network", "wrapper_download"})
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
 NATIVE_FAILURE = "native_"
 LARGEST_FILES = 3
+NATIVE_PROPERTY = re.compile(r"native$|quarkus\.native\.|quarkus\.package\.type$")
+NATIVE_ARGUMENT = re.compile(rf"-Pnative|-D({NATIVE_PROPERTY.pattern.replace('$', '(=|$)')})")
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def build(params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
         falls = params["build_fallback"] != "none" and params["profile"] != params["build_fallback"]
         if not falls or not str(failure.get("code", "")).startswith(NATIVE_FAILURE):
             raise
-        result = MavenBuild({**params, "profile": params["build_fallback"], "main": ""}).run(check_mode)
+        result = MavenBuild(_fallen(params)).run(check_mode)
         loud = (
             f"FALLBACK: profile '{params['profile']}' could not be built ({failure['code']}), "
             f"this is profile '{params['build_fallback']}' instead."
@@ -105,6 +107,17 @@ def build(params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
             "steps": [*(exc.steps or []), *result["steps"]],
             "warnings": [f"{loud} {exc.msg}"],
         }
+
+
+def _fallen(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return the options of the build that takes the place of a native one: without what makes it native again."""
+    return {
+        **params,
+        "profile": params["build_fallback"],
+        "main": "",
+        "goals": [item for item in params["goals"] if not NATIVE_ARGUMENT.match(item)],
+        "properties": {key: item for key, item in params["properties"].items() if not NATIVE_PROPERTY.match(key)},
+    }
 
 
 class MavenBuild:

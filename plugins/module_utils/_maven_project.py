@@ -92,11 +92,23 @@ def _parse(path: str) -> ElementTree.Element:
         raise _bad_pom(f"The pom '{path}' does not parse: {exc}.", " ".join(BY_CODE["pom"].remedies)) from exc
     except OSError as exc:
         raise _bad_pom(f"The pom '{path}' cannot be read: {exc.strerror}.", "Check its owner and mode.") from exc
-    for element in root.iter():
-        element.tag = NAMESPACE.sub("", element.tag) if isinstance(element.tag, str) else element.tag
+    _plain(root)
     if root.tag != "project":
         raise _bad_pom(f"The pom '{path}' does not parse: its root is '{root.tag}', not 'project'.", "Is it a pom?")
     return root
+
+
+def _plain(root: ElementTree.Element) -> None:
+    for element in root.iter():
+        element.tag = NAMESPACE.sub("", element.tag) if isinstance(element.tag, str) else element.tag
+
+
+def _extensions(project: str) -> t.Iterator[ElementTree.Element]:
+    # one that does not parse is Maven's to complain about
+    with contextlib.suppress(ElementTree.ParseError, ValueError, OSError):
+        root = ElementTree.parse(os.path.join(project, ".mvn", "extensions.xml")).getroot()
+        _plain(root)
+        yield root
 
 
 def _bad_pom(msg: str, hint: str) -> DeployError:
@@ -273,7 +285,7 @@ def read_pom(project: str, arguments: t.Sequence[str] = ()) -> Pom:
     version = _resolve(next((text for text in told if text), ""), properties)
     properties.setdefault("project.version", version)
     fetched = _fetched(roots[-1])
-    known = [*poms.values(), *fetched.values()]
+    known = [*poms.values(), *fetched.values(), *_extensions(project)]
     possible = _possible(known, version, arguments)
     own = {_text(root, "artifactId") for root in poms.values()}
     texts = [ElementTree.tostring(root, encoding="unicode") for root in poms.values()]

@@ -91,6 +91,11 @@ MODULE = """\
   </dependency></dependencies>
 </project>
 """
+# nothing here has this image, whatever else the machine may have
+NO_BUILDER = {
+    "quarkus.native.container-build": True,
+    "quarkus.native.builder-image": "absent.example.org/quarkus/builder-image:none",
+}
 MANAGED_SNAPSHOT = """\
   <dependencyManagement><dependencies><dependency>
     <groupId>org.example</groupId><artifactId>other</artifactId><version>3-SNAPSHOT</version>
@@ -401,14 +406,14 @@ def test_tests_are_run_when_they_are_asked_for(service: Service) -> None:
         ),
         (
             lambda s: None,
-            {"profile": "native", "main": ""},
+            {"profile": "native", "main": "", "properties": NO_BUILDER},
             "build_preparation",
             "native_missing",
             "needs native-image",
         ),
         (
             lambda s: None,
-            {"profile": "native-fast", "main": ""},
+            {"profile": "native-fast", "main": "", "properties": NO_BUILDER},
             "build_preparation",
             "native_missing",
             "Build with profile jvm until then",
@@ -586,6 +591,13 @@ def test_the_example_service(service: Service) -> None:
     assert artifact["files"] > 100
     again = service.run(main="")
     assert (again["changed"], again["artifact"]) == (False, artifact)
+    # where nothing compiles to native code, that is what is built instead, and said
+    fallen = service.run(main="", profile="native-fast", build_fallback="jvm", properties=NO_BUILDER, check=True)
+    assert (fallen["fallback"]["from"], fallen["fallback"]["to"]) == ("native-fast", "jvm")
+    assert fallen["fallback"]["failure"]["code"] == "native_missing"
+    assert fallen["msg"].startswith("FALLBACK: profile 'native-fast' could not be built (native_missing), ")
+    assert fallen["warnings"][0].startswith("FALLBACK: ")
+    assert (fallen["changed"], fallen["artifact"]) == (False, artifact)
     # a jar that is needed is part of what is verified
     next((place / "quarkus-app/lib/main").glob("*.jar")).unlink()
     assert "the stored artifact is damaged: 'quarkus-app/lib/main/" in service.run(check=True, main="")["msg"]

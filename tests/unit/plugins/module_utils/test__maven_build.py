@@ -418,8 +418,12 @@ def test_a_native_build_that_fails_falls_back(project: Project, monkeypatch: pyt
     monkeypatch.setitem(maven.PROFILES, "jvm", dataclasses.replace(maven.PROFILES["jvm"], main="target/app.bin"))
     native = f"case \" $* \" in *' -Pnative '*) cat '{RECORDED / name}.log'; exit 1 ;; esac\n"
     project.write("mvnw", WRAPPER.replace("echo", native + "echo", 1))
-    result = project.build(profile="native", main="", build_fallback="jvm")
+    properties = {"quarkus.native.native-image-xmx": "4g", "quarkus.native.enabled": True, "native": "", "a.native": 1}
+    goals = ["package", "-Dnative", "-Dquarkus.native.enabled=true", "-Dnatively=1"]
+    result = project.build(profile="native", main="", build_fallback="jvm", properties=properties, goals=goals)
     assert result["build"]["profile"] == "jvm"
+    # nothing that makes it native again
+    assert result["build"]["command"] == "./mvnw -B package -Dnatively=1 -DskipTests -Da.native=1"
     assert result["fallback"]["failure"]["code"].startswith("native_")
     assert result["fallback"]["failure"]["code"] in result["msg"]
     assert "Maven failed (native_" in result["warnings"][0]

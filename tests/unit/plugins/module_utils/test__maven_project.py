@@ -192,6 +192,22 @@ def test_a_parent_that_maven_fetched_is_looked_at(tmp_path: Path, monkeypatch: p
     assert maven.read_pom(str(tmp_path / "app")).inherited == ()
 
 
+def test_extensions_of_maven_itself_may_change(tmp_path: Path) -> None:
+    project = pom(tmp_path, "<version>1</version>")
+    place = tmp_path / "app/.mvn/extensions.xml"
+    place.parent.mkdir()
+    for text, expected in (
+        (
+            '<extensions xmlns="x"><extension><artifactId>e</artifactId><version>2-SNAPSHOT</version></extension></extensions>',
+            ("e 2-SNAPSHOT",),
+        ),
+        ("<extensions/>", ()),
+        ("no document", ()),
+    ):
+        place.write_text(text, encoding="utf-8")
+        assert maven.read_pom(project).unpinned == expected
+
+
 def test_what_else_decides_is_seen(tmp_path: Path) -> None:
     plugin = "<build><plugins><plugin><artifactId>git-commit-id-maven-plugin</artifactId></plugin></plugins></build>"
     found = maven.read_pom(pom(tmp_path, properties(a="${env.B}-${env.A}", b="${env.A}") + plugin))
