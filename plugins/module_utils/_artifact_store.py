@@ -31,6 +31,7 @@ from ansible_collections.j4c.deploy.plugins.module_utils._files import (
 )
 from ansible_collections.j4c.deploy.plugins.module_utils._maven_failures import BUSY
 from ansible_collections.j4c.deploy.plugins.module_utils._process_tree import marked
+from ansible_collections.j4c.deploy.plugins.module_utils._run import end_processes
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
@@ -152,7 +153,7 @@ class ArtifactStore:
     ) -> t.Iterator[list[int]]:
         """Hold the store, and the project, against a second build; yields the descriptors of the locks.
 
-        A process that inherits them keeps the locks when this one is killed.
+        A process that inherits them keeps the locks when this one is killed; the next build ends it.
 
         :param timeout: seconds to wait for both.
         :param project: directory of the project; builds into other stores write to its ``target`` as well.
@@ -186,15 +187,21 @@ class ArtifactStore:
             try:
                 return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                orphans = self._orphans()
+                if orphans:
+                    end_processes(orphans)
+                    time.sleep(POLL_SECONDS)
+                    continue
+                who = self.holder() or "one of the same project into another store"
                 if time.monotonic() >= deadline:
                     raise DeployError(
-                        f"Another build of '{self._name}' is running: {self._who()}. It was waited for {timeout:g} s.",
+                        f"Another build of '{self._name}' is running: {who}. It was waited for {timeout:g} s.",
                         hint=" ".join(BUSY.remedies),
                         failure=BUSY.result(),
                     ) from None
                 if time.monotonic() - told > TELL_SECONDS:
                     told = time.monotonic()
-                    waiting(self._who())
+                    waiting(who)
                 time.sleep(POLL_SECONDS)
 
     @property
@@ -202,17 +209,12 @@ class ArtifactStore:
         """Return the value of the variable ``MARK`` for what a build of this artifact starts."""
         return f"{os.path.abspath(self._root)}:{os.getpid()}:"
 
-    def _who(self) -> str:
-        """Return who holds the lock, as far as it is known."""
-        told = self.holder()
-        holder = next((int(word) for word in told.split() if word.isdigit()), 0)
-        if told and os.path.exists(f"/proc/{holder}"):
-            return told
-        orphans = marked(MARK, f"{os.path.abspath(self._root)}:")
-        if orphans:
-            killed = f"{told}, which was killed; " if told else ""
-            return f"{killed}what it started goes on (process {', '.join(map(str, orphans))})"
-        return told or "one of the same project into another store"
+    def _orphans(self) -> list[int]:
+        """Return what a build that was killed started and left: nobody waits for it, and it keeps the locks."""
+        builder = next((int(word) for word in self.holder().split() if word.isdigit()), 0)
+        if not builder or os.path.exists(f"/proc/{builder}"):
+            return []
+        return marked(MARK, f"{os.path.abspath(self._root)}:{builder}:")
 
     def holder(self) -> str:
         """Return who holds the store's lock, ``""`` when nobody does."""
