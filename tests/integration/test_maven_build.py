@@ -516,13 +516,15 @@ def test_who_is_building_is_told(service: Service) -> None:
 
 def test_a_killed_build_does_not_disturb_the_next(service: Service) -> None:
     log = service.kept / "build.log"
-    first = service.start()
-    wait_until(lambda: log.exists() and "Scanning for projects" in log.read_text("utf-8", "replace"))
+    service.test("Thread.sleep(600_000);")
+    first = service.start(tests=True)
+    wait_until(lambda: log.exists() and "Running org.example.AppTest" in log.read_text("utf-8", "replace"), 180)
     first.kill()
-    first.communicate(timeout=30)
+    first.communicate(timeout=60)
     # Maven itself goes on, and keeps the lock; the next build ends it before it begins
+    assert processes_in(service.project)
     assert "lock" in [step["name"] for step in service.build()["steps"]]
-    assert not processes_in(service.project)
+    wait_until(lambda: not processes_in(service.project))
     assert sorted(item.name for item in service.kept.iterdir() if "." in item.name) == ["build.log", "goals.json"]
 
 
