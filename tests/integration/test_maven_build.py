@@ -598,7 +598,7 @@ def test_the_example_service(service: Service) -> None:
     assert (fallen["fallback"]["from"], fallen["fallback"]["to"]) == ("native-fast", "jvm")
     assert fallen["fallback"]["failure"]["code"] == "native_missing"
     assert fallen["msg"].startswith("FALLBACK: profile 'native-fast' could not be built (native_missing), ")
-    assert fallen["warnings"][0].startswith("FALLBACK: ")
+    assert "FALLBACK: profile 'native-fast'" in json.dumps(fallen["warnings"])
     assert (fallen["changed"], fallen["artifact"]) == (False, artifact)
     # a jar that is needed is part of what is verified
     next((place / "quarkus-app/lib/main").glob("*.jar")).unlink()
