@@ -74,6 +74,6 @@ def unfinished(records: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any] |
 
 def _rejected(records: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, dict[str, str]]:
     for record in reversed(records):
-        if record.get("event") == "end" and isinstance(record.get("rejected"), dict):
+        if record.get("event") in ("end", "recovered") and isinstance(record.get("rejected"), dict):
             return dict(record["rejected"])
     return {}

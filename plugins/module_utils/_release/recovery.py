@@ -83,7 +83,7 @@ def recover(observed: Observed, make: MakeContext) -> Recovered:
         ctx.save(rejected=reject(ctx.state.rejected, release, reason or "not accepted by its validation", now()))
     ctx.decision = verdict or str(run.get("validated") or "SUCCESS")
     ctx.save(run=None)
-    ctx.record("recovered", done, of=ctx.run_id, slot=target)
+    ctx.record("recovered", done, of=ctx.run_id, slot=target, rejected=ctx.state.rejected)
     _tell(ctx, done)
     left = None
     if ctx.kind == "rollback" and run.get("switches") and done in ("finish", "tidy"):

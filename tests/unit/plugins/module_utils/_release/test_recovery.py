@@ -455,6 +455,22 @@ def test_what_was_rejected_is_still_known_when_the_records_are_lost(live: World)
         live.release("v1", "again")
 
 
+def test_what_recovery_rejected_is_still_known_when_the_records_are_lost(live: World) -> None:
+    live.settings = replace(live.settings, hold_seconds=10.0)
+
+    def report(event: str, result: dict[str, t.Any]) -> None:
+        Path(live.engine.store.verdict_path("killed")).write_text("ROLLBACK\nslow\n", "utf-8")
+        raise Killed
+
+    with pytest.raises(Killed):
+        live.release("v2", "killed", report=report)
+    live.settings = replace(live.settings, hold_seconds=0.0)
+    assert live.release("v1", "next")["recovered"] == "revert of run killed"
+    Path(live.engine.store.path("state.json")).unlink()
+    with pytest.raises(DeployError, match=r"Release 'v2' was rolled back at .* \(slow\)"):
+        live.release("v2", "again")
+
+
 def test_a_switch_that_was_moved_by_hand_is_believed(live: World) -> None:
     live.unpause("shop-green-v0")
     live.engine.gateway.switch("green")
