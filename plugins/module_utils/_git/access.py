@@ -183,17 +183,20 @@ def access_to(address: Address, params: t.Mapping[str, t.Any]) -> t.Iterator[Acc
         yield Access({**environment, "GIT_ASKPASS": command}, ("credential.helper=", "core.askPass="))
 
 
-def access_to_remote(
-    path: str, remote: str, params: t.Mapping[str, t.Any]
-) -> contextlib.AbstractContextManager[Access]:
-    """Return how git gets at a remote of a clone: as its user does, unless one of the options is given.
+@contextlib.contextmanager
+def access_to_remote(path: str, remote: str, params: t.Mapping[str, t.Any]) -> t.Iterator[Access]:
+    """Say how git gets at a remote of a clone, while the context lasts: as its user does, unless an option is given.
 
     :param path: directory of the clone; what is wrong with it is left to others to tell.
     :raises DeployError: see ``access_to`` and ``read_address``.
     """
     given = any(params[name] for name in OPTIONS) and os.path.isdir(path)
     url = Clone(path, ANSWER_SECONDS).line("remote", "get-url", "--", remote) if given else ""
-    return access_to(read_address(f"remote '{remote}'", url), params) if url else contextlib.nullcontext(Access())
+    if not url:
+        yield Access()
+        return
+    with access_to(read_address(f"remote '{remote}'", url), params) as access:
+        yield access
 
 
 def explain(complaint: str) -> str:
