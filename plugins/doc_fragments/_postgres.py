@@ -53,9 +53,6 @@ options:
     description: Port of the server in its container.
     type: int
     default: 5432
-  state_dir:
-    description: Directory with the state of all services on this server, to read which release is live and which are kept.
-    type: path
   timeout:
     description: Seconds that each part of the work may take.
     type: float

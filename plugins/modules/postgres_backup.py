@@ -79,6 +79,9 @@ options:
         description: Keep the newest one of this many weeks that have one.
         type: int
         default: 4
+  state_dir:
+    description: Directory with the state of all services on this server, to read which release is live and which are kept.
+    type: path
   verify:
     description:
       - V(checksum) reads every file again from disk and the table of contents from the dump.

@@ -17,7 +17,10 @@ from ansible_collections.j4c.deploy.plugins.module_utils._postgres.backups impor
 from ansible_collections.j4c.deploy.plugins.module_utils._postgres.dump import Backup
 from ansible_collections.j4c.deploy.plugins.module_utils._postgres.helper import find_server
 from ansible_collections.j4c.deploy.plugins.module_utils._postgres.plan import Wanted
+from ansible_collections.j4c.deploy.plugins.module_utils._postgres.restore import Restore
+from ansible_collections.j4c.deploy.plugins.module_utils._postgres.restore_run import Wanted as RestoreWanted
 from ansible_collections.j4c.deploy.plugins.module_utils._postgres.retention import Retention
+from ansible_collections.j4c.deploy.plugins.module_utils._postgres.undo import Prune, Undo
 from ansible_collections.j4c.deploy.plugins.module_utils._release.store import Store
 from ansible_collections.j4c.deploy.plugins.module_utils._run import Runner
 
@@ -36,7 +39,6 @@ SERVER_SPEC: dict[str, t.Any] = {
     "min_free_mb": {"type": "int", "default": 1024},
     "password_file": {"type": "path", "no_log": False},
     "port": {"type": "int", "default": 5432},
-    "state_dir": {"type": "path"},
     "timeout": {"type": "float", "default": 3600.0},
     "user": {"type": "str", "required": True},
 }
@@ -58,7 +60,19 @@ BACKUP_SPEC: dict[str, t.Any] = {
         },
         "apply_defaults": True,
     },
+    "state_dir": {"type": "path"},
     "verify": {"type": "str", "default": "checksum", "choices": ["checksum", "drill"]},
+}
+RESTORE_SPEC: dict[str, t.Any] = {
+    **PLACE_SPEC,
+    **SERVER_SPEC,
+    "accept_loss": {"type": "bool", "default": False},
+    "jobs": {"type": "int", "default": 2},
+    "keep_hours": {"type": "float", "default": 168.0},
+    "restore": {"type": "str", "default": ""},
+    "source": {"type": "str", "default": "latest"},
+    "state": {"type": "str", "default": "restored", "choices": ["restored", "undone", "pruned"]},
+    "swap_timeout": {"type": "float", "default": 5.0},
 }
 
 
@@ -147,3 +161,41 @@ def run_backup(params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.A
     result = Backup(api, Runner(timeout=ENGINE_TIMEOUT), backups, server, wanted).run(check_mode)
     result["warnings"] = [*warnings, *result["warnings"]]
     return result
+
+
+def run_restore(params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
+    """Do what the module ``postgres_restore`` documents.
+
+    :raises DeployError: an option makes no sense, or it was not done.
+    """
+    backups = backups_from(params)
+    check(
+        [
+            *server_findings(params),
+            ("jobs", params["jobs"], params["jobs"] > 0, "it is not above 0"),
+            ("keep_hours", params["keep_hours"], params["keep_hours"] >= 0, "it is negative"),
+            ("source", params["source"], bool(params["source"]), "it is empty"),
+            ("swap_timeout", params["swap_timeout"], params["swap_timeout"] > 0, "it is not above 0"),
+        ]
+    )
+    wanted = RestoreWanted(
+        keep_seconds=params["keep_hours"] * 3600,
+        min_free_bytes=params["min_free_mb"] * MIB,
+        **{
+            key: params[key]
+            for key in (
+                "database",
+                "source",
+                "restore",
+                "jobs",
+                "accept_loss",
+                "swap_timeout",
+                "lock_timeout",
+                "timeout",
+            )
+        },
+    )
+    api = engine.connect(ENGINE_TIMEOUT)
+    server = find_server(api, params["container"], params["user"], params["port"], params["password_file"])
+    kind = {"restored": Restore, "undone": Undo, "pruned": Prune}[params["state"]]
+    return kind(api, Runner(timeout=ENGINE_TIMEOUT), backups, server, wanted).run(check_mode)
