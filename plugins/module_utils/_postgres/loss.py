@@ -15,6 +15,7 @@ import typing as t
 
 from ansible_collections.j4c.deploy.plugins.module_utils._postgres.content import (
     TABLES,
+    Digest,
     qualified,
     read_content,
 )
@@ -51,19 +52,24 @@ def read_loss(psql: Psql, reference: t.Mapping[str, t.Any], same: bool, timeout:
 
     :param psql: a session with the live database.
     :param reference: ``tables`` with their counts, ``large_objects``, ``digest`` and ``snapshot.visible``, as in a manifest; or
-        nothing, then every table that has rows is in the answer.
+        nothing, then of every table that has rows it is not known what is newer.
     :param same: the reference was taken of this very database. Otherwise transactions cannot be compared, and ``newer`` and
         ``gone`` are ``None`` where content differs.
     """
-    then = {(item["schema"], item["name"]): item for item in reference.get("tables", [])}
+    then: dict[tuple[str, str], t.Mapping[str, t.Any]] = {
+        (item["schema"], item["name"]): item for item in reference.get("tables", [])
+    }
     if not same:
-        found = read_content(psql, reference.get("digest", "counts"), timeout)["tables"]
+        digest: Digest = "content" if reference.get("digest") == "content" else "counts"
+        found = read_content(psql, digest, timeout)["tables"]
     else:
         count = f"count(*) AS rows, count(*) FILTER (WHERE {newer_than(reference['snapshot']['visible'])}) AS newer"
         found = [
             {**item, **psql.row(f"SELECT {count} FROM ONLY {qualified(item)}", timeout)}
             for item in psql.rows(TABLES, READ_SECONDS)
         ]
+    if not reference:
+        then = {(item["schema"], item["name"]): {"rows": None} for item in found if item["rows"]}
     return [loss for item in found if (loss := _loss(item, then.get((item["schema"], item["name"])), same)) is not None]
 
 
