@@ -65,7 +65,7 @@ def pack(
             "bytes_layers": size,
             "parts": _split(packed, work, part_bytes),
         }
-        for path in {plain, packed}:
+        for path in (plain, packed):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
         write_json(os.path.join(work, ABOUT), about)
