@@ -85,5 +85,6 @@ faults: setup ## Kill the release engine at every step of a release and of a rol
 
 .PHONY: integration
 integration: setup ## Run the tests against real parts: modules, roles, Molecule scenarios, demo
+	@$(BIN)/python -m tests.integration.sweep
 	@$(BIN)/pytest -n 2 --dist loadgroup --reruns 1 -m 'not alone' tests --ignore tests/unit
 	@$(BIN)/pytest -m alone tests --ignore tests/unit

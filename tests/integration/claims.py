@@ -13,13 +13,13 @@ import ipaddress
 import os
 import random
 import socket
-import tempfile
 import typing as t
 from pathlib import Path
 
 import docker
 
-FOLDER = Path(tempfile.gettempdir()) / f"j4c-claims-{os.getuid()}"
+# One place for all checkouts of a machine, whatever TMPDIR says.
+FOLDER = Path("/tmp") / f"j4c-claims-{os.getuid()}"
 # Below the range that the kernel takes ports of outgoing connections from, and beside the ports of the example.
 PORTS = range(20000, 28000)
 NETWORKS = [f"10.213.{number}" for number in range(256)]

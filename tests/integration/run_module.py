@@ -48,9 +48,13 @@ def start_module(
     )
 
 
-def result_of(process: subprocess.Popen[str], timeout: float = 300) -> dict[str, t.Any]:
+def result_of(process: subprocess.Popen[str], timeout: float = 900) -> dict[str, t.Any]:
     """Wait for a module and return its result; ``failed`` agrees with its exit status."""
-    stdout, stderr = process.communicate(timeout=timeout)
+    try:
+        stdout, stderr = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
     assert stdout, stderr
     result: dict[str, t.Any] = json.loads(stdout)
     assert bool(result.get("failed")) == bool(process.returncode), stderr

@@ -45,10 +45,11 @@ class Keys:
         return {
             "ansible_host": "127.0.0.1",
             "ansible_port": port,
+            "ansible_ssh_timeout": 60,
             "ansible_user": user,
             "ansible_ssh_private_key_file": str(self.path),
             "ansible_ssh_common_args": "-F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "
-            "-o IdentitiesOnly=yes -o ConnectTimeout=60",
+            "-o IdentitiesOnly=yes",
             "ansible_control_path_dir": str(self.folder / "cp"),
             "ansible_become": user != "root",
             "ansible_python_interpreter": "/usr/bin/python3",

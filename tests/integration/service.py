@@ -73,7 +73,7 @@ class Service:
         """Return the port of this machine that a container answers on."""
         return int(self.api.inspect_container(name)["NetworkSettings"]["Ports"][f"{PORT}/tcp"][0]["HostPort"])
 
-    def wait(self, name: str, reached: t.Callable[[dict[str, t.Any]], bool], timeout: float = 30.0) -> None:
+    def wait(self, name: str, reached: t.Callable[[dict[str, t.Any]], bool], timeout: float = 180.0) -> None:
         """Wait until what the engine knows of a container is as wanted."""
         deadline = time.monotonic() + timeout
         while not reached(self.api.inspect_container(name)):

@@ -151,8 +151,11 @@ class Visitor(threading.Thread):
                 self.failures.append(repr(exc))
             time.sleep(0.01)
 
-    def stop(self) -> None:
-        """End it."""
+    def __enter__(self) -> Visitor:
+        self.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
         self._over.set()
         self.join()
 

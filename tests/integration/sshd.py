@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -89,7 +89,8 @@ class Daemon:
             "ansible_connection": "ssh",
             "ansible_host": "127.0.0.1",
             "ansible_port": self.port,
-            "ansible_user": getpass.getuser(),
+            "ansible_ssh_timeout": 60,
+            "ansible_user": pwd.getpwuid(os.geteuid()).pw_name,
             "ansible_ssh_private_key_file": str(self.folder / "user"),
             "ansible_ssh_args": "-F /dev/null -o ControlMaster=no -o ControlPath=none -o IdentitiesOnly=yes "
             f"-o UserKnownHostsFile={self.folder}/known_hosts",

@@ -161,9 +161,9 @@ def test_standby_modes(live: World, standby: str, status: str) -> None:
 
 # with the seconds that it gets to start: those that have to answer need time on a busy machine
 BAD_VERSIONS = [
-    pytest.param({"TEST_UNHEALTHY": "true"}, 30, "DOWN", id="never healthy"),
+    pytest.param({"TEST_UNHEALTHY": "true"}, 90, "DOWN", id="never healthy"),
     pytest.param({"TEST_EXIT_AT_START": "true"}, 180, "the container is exited, exit status 3", id="exits at once"),
-    pytest.param({"TEST_API_ERRORS": "true"}, 30, "status 500", id="health up, answers 500"),
+    pytest.param({"TEST_API_ERRORS": "true"}, 90, "status 500", id="health up, answers 500"),
     pytest.param({"TEST_START_DELAY_SECONDS": "300"}, 8, "not healthy after", id="too slow to start"),
     pytest.param({"DB_HOST": "nowhere"}, 8, "health", id="no database"),
 ]
@@ -268,7 +268,7 @@ def test_recreate_never_runs_two_and_tells_its_downtime(live: World) -> None:
 
 def test_recreate_brings_the_old_version_back_when_the_new_one_is_bad(live: World) -> None:
     result = live.release(
-        NEXT, {"TEST_UNHEALTHY": "true"}, strategy="recreate", startup_timeout=8, force_reason="a test"
+        NEXT, {"TEST_UNHEALTHY": "true"}, strategy="recreate", startup_timeout=60, force_reason="a test"
     )
     assert result["outcome"] == "ROLLED_BACK", result["msg"]
     assert result["downtime_seconds"] > 0
@@ -334,7 +334,7 @@ def test_the_engine_finishes_when_the_module_is_killed(live: World) -> None:
 )
 def test_a_killed_engine_is_recovered_by_the_next_run(live: World, step: str, event: str, serves: str) -> None:
     since = live.journal_size()
-    process = live.start_release(NEXT, force_reason="a test")
+    process = live.start_release(NEXT, watch_seconds=10, force_reason="a test")
     engine = live.wait_for_step(step, event, since=since)
     os.kill(engine, signal.SIGKILL)
     result = live.result(process)

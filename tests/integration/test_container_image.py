@@ -121,7 +121,7 @@ class Workshop:
             },
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=900,
             check=False,
         )
         assert done.stdout, done.stderr
@@ -824,23 +824,19 @@ def test_a_disk_that_is_nearly_full(workshop: Workshop) -> None:
 
 
 def test_a_build_that_hangs_is_ended(workshop: Workshop) -> None:
-    workshop.dockerfile.write_text(f"FROM {SHELL_IMAGE}\nRUN sleep 100\n{COPIES}", encoding="utf-8")
-    started = time.monotonic()
-    result = workshop.run(timeout=2)
+    workshop.dockerfile.write_text(f"FROM {SHELL_IMAGE}\nRUN sleep 1000\n{COPIES}", encoding="utf-8")
+    result = workshop.run(timeout=30)
     assert result["failed"]
-    assert f"Building image '{workshop.exact}' did not end within 2 s" in result["msg"]
+    assert f"Building image '{workshop.exact}' did not end within 30 s" in result["msg"]
     assert "raise the option timeout" in result["msg"]
-    assert "RUN sleep 100" in result["stderr"]
-    assert time.monotonic() - started < 20
+    assert "RUN sleep 1000" in result["stderr"]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
 def test_a_full_disk(workshop: Workshop) -> None:
     small = workshop.root / "small"
     small.mkdir()
     workshop.put({**FAST_JAR, "lib/main/big.jar": b"x" * 200_000})
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", small], check=False).returncode:
-        pytest.skip("this machine lets nobody mount")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", small], check=True)
     try:
         low = workshop.run(env={"TMPDIR": str(small)})
         # a disk that fills up after it was looked at

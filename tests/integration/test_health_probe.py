@@ -111,11 +111,11 @@ def test_it_waits_for_a_service_that_comes_up(service: Service, tmp_path: Path) 
 
 def test_the_time_limit_ends_waiting(service: Service, live: str, tmp_path: Path) -> None:
     check = {"name": "api", "kind": "http", "path": "/nope"}
-    result = probe(tmp_path, port=service.port(live), checks=[check], timeout=0.5, interval=0.05)
+    result = probe(tmp_path, port=service.port(live), checks=[check], timeout=5, interval=0.05)
     assert result["failed"]
-    assert "is not healthy within 0.5 s: api:" in result["msg"]
+    assert "is not healthy within 5 s: api:" in result["msg"]
     assert result["health"]["attempts"] > 1
-    assert result["health"]["elapsed"] >= 0.5
+    assert result["health"]["elapsed"] >= 5
 
 
 def test_a_container_that_crashes_and_is_restarted(service: Service, tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_container_that_crashes_and_is_restarted(service: Service, tmp_path: P
         (["sh", "-c", "exit 3"], {}, lambda found: found["State"]["Status"] == "exited", "the container is exited"),
         (
             ["sleep", "600"],
-            {"healthcheck": {"test": ["CMD", "false"], "interval": 20_000_000, "retries": 1}},
+            {"healthcheck": {"test": ["CMD", "false"], "interval": 1_000_000_000, "retries": 1}},
             lambda found: found["State"]["Health"]["Status"] == "unhealthy",
             "the container's own health check fails",
         ),
@@ -166,13 +166,13 @@ def test_a_container_that_is_paused(service: Service, tmp_path: Path) -> None:
     port = service.port(name)
     assert probe(tmp_path, port=port, container=name, checks=FIVE, timeout=30)["health"]["healthy"]
     service.api.pause(name)
-    checks = [{**item, "timeout": 3} if item["kind"] in ("http", "metrics") else item for item in FIVE]
+    checks = [{**item, "timeout": 15} if item["kind"] in ("http", "metrics") else item for item in FIVE]
     result = probe(tmp_path, port=port, container=name, checks=checks)
     details = {item["name"]: item["detail"] for item in result["health"]["checks"]}
     assert details["container"] == "the container is paused"
-    assert "no complete answer within 3 s" in details["health"]
-    # the checks are done side by side: one after the other, the two that time out alone would take 6 s
-    assert result["health"]["elapsed"] < 6
+    assert "no complete answer within 15 s" in details["health"]
+    # the checks are done side by side: one after the other, the two that time out alone would take 30 s
+    assert result["health"]["elapsed"] < 30
 
 
 def test_a_container_that_is_not_there(tmp_path: Path) -> None:

@@ -170,7 +170,7 @@ def python_of_everybody() -> str:
         except (OSError, subprocess.CalledProcessError):
             continue
         return path
-    return pytest.skip("no Python that other users can run")
+    raise AssertionError("no Python that other users can run")
 
 
 def timeless(value: t.Any) -> t.Any:
@@ -230,8 +230,6 @@ def test_where_the_code_cannot_be_kept_the_module_runs_as_ever(local: Target, se
     if obstacle == "open to others":
         local.kept.chmod(0o777)
     if obstacle == "of another user":
-        if os.geteuid():
-            pytest.skip("only root can give a directory away")
         os.chown(local.kept, 65534, -1)
     result, said = local.run("health_probe", probe(server))
     assert AS_EVER in said
@@ -274,8 +272,6 @@ def test_check_mode_changes_nothing(local: Target, folder: Path) -> None:
 
 
 def test_another_user_has_a_directory_of_its_own(local: Target, server: Server, folder: Path) -> None:
-    if os.geteuid():
-        pytest.skip("only root can become another user without a password")
     local.run("health_probe", probe(server))
     mine = local.copies()
     others = folder / "others"

@@ -41,7 +41,7 @@ class Site:
             "j4c_source": str(self.clone),
             "j4c_artifact_store": str(SHARED / "artifacts"),
             "j4c_compose_file": str(compose),
-            "j4c_seal_timeout": 5,
+            "j4c_seal_timeout": 60,
         }
         self.given.write_text(json.dumps({**self.world.variables, **more}), encoding="utf-8")
         assert "DEPLOYED" in playbook("playbooks/deploy.yml", "-e", f"@{self.given}")

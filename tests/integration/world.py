@@ -260,6 +260,9 @@ class World:
         path = self.root / "journal.jsonl"
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
+            if not path.exists():
+                time.sleep(0.005)
+                continue
             with open(path, encoding="utf-8") as file:
                 file.seek(since)
                 for line in file:

@@ -7,20 +7,21 @@
 set -eu
 
 log=/var/log/dockerd.log
-seconds=60
+seconds=300
 
-# A file left by a machine that went down may name a process that is something else today, or dead and not yet
-# collected by its parent (which has no executable any more); dockerd would give up.
-for file in /run/docker.pid /var/run/docker.pid /run/docker/containerd/containerd.pid; do
-    [ -s "$file" ] || continue
-    case $(readlink "/proc/$(cat "$file")/exe" || true) in
-        */dockerd* | */containerd*) ;;
-        *) rm -f "$file" ;;
-    esac
-done
-
-setsid dockerd >> "$log" 2>&1 < /dev/null &
-engine=$!
+start() {
+    # A file left by a machine that went down may name a process that is something else today, or dead and not yet
+    # collected by its parent (which has no executable any more); dockerd would give up.
+    for file in /run/docker.pid /var/run/docker.pid /run/docker/containerd/containerd.pid; do
+        [ -s "$file" ] || continue
+        case $(readlink "/proc/$(cat "$file")/exe" || true) in
+            */dockerd* | */containerd*) ;;
+            *) rm -f "$file" ;;
+        esac
+    done
+    setsid dockerd >> "$log" 2>&1 < /dev/null &
+    engine=$!
+}
 
 fail() {
     echo "The engine $1. The end of $log:" >&2
@@ -28,9 +29,16 @@ fail() {
     exit 1
 }
 
+start
 waited=0
+again=yes
 until docker version > /dev/null 2>&1; do
-    kill -0 "$engine" 2> /dev/null || fail 'ended as soon as it was started'
+    if ! kill -0 "$engine" 2> /dev/null; then
+        # on a machine that has just come up, its own containerd can be too late for it
+        [ "$again" = yes ] || fail 'ended as soon as it was started'
+        again=no
+        start
+    fi
     [ "$waited" -lt "$((seconds * 5))" ] || fail "did not answer within $seconds s"
     waited=$((waited + 1))
     sleep 0.2

@@ -129,11 +129,11 @@ def test_a_round_takes_as_long_as_its_slowest_check() -> None:
         connection.recv(65536)
 
     with raw(silent) as one, raw(silent) as two, raw(silent) as three:
-        checks = [health.Check(str(port), "http", port=port, timeout=0.4) for port in (one, two, three)]
+        checks = [health.Check(str(port), "http", port=port, timeout=4) for port in (one, two, three)]
         started = time.monotonic()
         report = health.probe(checks, TARGET, lambda name: None)
-        assert time.monotonic() - started < 1.1
-    assert [item.detail[-30:] for item in report.checks] == ["no complete answer within 0.4 s"[-30:]] * 3
+        assert time.monotonic() - started < 11
+    assert [item.detail.endswith("no complete answer within 4 s") for item in report.checks] == [True] * 3
 
 
 class Clock:
