@@ -36,6 +36,13 @@ options:
     description: Fixed addresses of the slots on the edge network, a dictionary with the keys V(blue) and V(green).
     type: dict
     required: true
+  aot:
+    description:
+      - Give the containers of the release a place for a start-up cache, which M(j4c.deploy.release_aot) trains.
+      - It is mounted read-only at C(/j4c-aot), and the JVM is told by C(JDK_JAVA_OPTIONS) to read its options from a file there,
+        which is empty as long as there is no cache.
+    type: bool
+    default: false
   commit:
     description: Commit that the image was built from. Read from the image's label C(org.opencontainers.image.revision) when empty.
     type: str

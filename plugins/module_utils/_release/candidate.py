@@ -13,6 +13,7 @@ import os
 import time
 import typing as t
 
+from ansible_collections.j4c.deploy.plugins.module_utils import _aot as aot
 from ansible_collections.j4c.deploy.plugins.module_utils._compose import Compose
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.j4c.deploy.plugins.module_utils._files import write_json
@@ -67,6 +68,7 @@ def launch(ctx: Context, slot: str, release: Release, document: t.Mapping[str, t
     :raises DeployError: compose could not.
     """
     path = ctx.store.path("slots", f"{slot}.json")
+    aot.prepare(document, ctx.settings.service)
     write_json(path, slot_document(document, ctx.settings, slot, release))
     compose = Compose(ctx.runner, project(ctx.settings.service, slot), [path], ctx.settings.project_dir)
     compose.up([ctx.settings.service], timeout=ctx.settings.startup_timeout, start=started)

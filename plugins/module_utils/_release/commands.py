@@ -15,6 +15,7 @@ import time
 import typing as t
 from dataclasses import replace
 
+from ansible_collections.j4c.deploy.plugins.module_utils import _aot as aot
 from ansible_collections.j4c.deploy.plugins.module_utils import _docker as docker_engine
 from ansible_collections.j4c.deploy.plugins.module_utils._compose import STDIN, Compose
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
@@ -78,20 +79,30 @@ class Commands:
             told = "Would release the image that would be built."
             return {**blank(), "changed": True, "outcome": "PLANNED", "msg": told}
         document = self._resolve(compose)
+        # the directory of the cache is the image's, so it does not count as configuration
+        placed = self._with_cache(document, "")
         release = describe_image(
             self._api,
             self._settings,
             image,
-            config_hash=documents.config_hash(document, self._settings),
+            config_hash=documents.config_hash(placed, self._settings),
             restart=documents.owner_restart(document, self._settings),
             version=version,
             commit=commit,
             release_id=release_id,
         )
         until = ("prepared",) if self._settings.hold_seconds else ()
+        document = self._with_cache(document, release.image["id"])
         result = self._do(Wanted("release", release, document), until)
         result["warnings"] = [*documents.notes(document, self._settings), *result.get("warnings", [])]
         return result
+
+    def _with_cache(self, document: dict[str, t.Any], image: str) -> dict[str, t.Any]:
+        """Return a resolved compose file with the start-up cache of an image, where one is wanted."""
+        if not self._settings.aot:
+            return document
+        documents.owner_service(document, self._settings)
+        return aot.mounted(document, self._settings.service, aot.directory_of(self._store.root, image))
 
     def _resolve(self, text: str) -> dict[str, t.Any]:
         """Return the owner's compose file as ``docker compose`` reads it."""

@@ -68,6 +68,7 @@ class Settings:
     database: Database | None = None
     strategy: str = "blue_green"
     standby: str = "paused"
+    aot: bool = False
     keep: int = 5
     lock_timeout: float = 0.0
     startup_timeout: float = 90.0

@@ -31,6 +31,7 @@ RELEASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 SETTINGS_SPEC: dict[str, t.Any] = {
     "addresses": {"type": "dict", "required": True},
+    "aot": {"type": "bool", "default": False},
     "checks": {"type": "list", "elements": "dict", "required": True, "options": HEALTH_CHECK_OPTIONS},
     "database": {
         "type": "dict",
@@ -111,6 +112,7 @@ def settings_from(params: t.Mapping[str, t.Any]) -> Settings:
         database=Database(**database) if database else None,
         strategy=params["strategy"],
         standby=params["standby"],
+        aot=params["aot"],
         keep=params["keep"],
         lock_timeout=params["lock_timeout"],
         startup_timeout=params["startup_timeout"],

@@ -16,6 +16,7 @@ import typing as t
 
 from ansible_collections.j4c.deploy.plugins.module_utils import _docker as engine
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.j4c.deploy.plugins.module_utils._memory import available_memory
 from ansible_collections.j4c.deploy.plugins.module_utils._release import document as documents
 from ansible_collections.j4c.deploy.plugins.module_utils._release.gateway import STACK_HINT
 from ansible_collections.j4c.deploy.plugins.module_utils._release.model import Observed, Settings
@@ -165,13 +166,8 @@ def _memory(settings: Settings, observed: Observed, slot_file: t.Mapping[str, t.
     # a slot that is cleared or stopped first gives its memory back
     if observed.idle.status in ("running", "paused") or settings.strategy == "recreate":
         return []
-    try:
-        with open(meminfo, encoding="ascii") as file:
-            values = dict(line.split(":", 1) for line in file)
-        available = int(values["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
-        return []
-    if available >= need:
+    available = available_memory(meminfo)
+    if available is None or available >= need:
         return []
     return [
         f"{available // MIB} MiB of memory are available, {need // MIB} MiB are needed for a second container of the service. "

@@ -8,8 +8,10 @@ This module util is PRIVATE to the collection. It may change at any time.
 
 from __future__ import annotations
 
+import shutil
 import typing as t
 
+from ansible_collections.j4c.deploy.plugins.module_utils import _aot as aot
 from ansible_collections.j4c.deploy.plugins.module_utils import _docker as engine
 from ansible_collections.j4c.deploy.plugins.module_utils._release.model import Release, State
 from ansible_collections.j4c.deploy.plugins.module_utils._release.store import Store
@@ -32,6 +34,9 @@ def prune_releases(api: t.Any, store: Store, state: State, keep: int) -> list[st
     for item in superseded:
         store.remove_release(item.id)
     if superseded:
+        kept = {item.image["id"] for item in releases.values() if item not in superseded}
+        for image in {item.image["id"] for item in superseded} - kept:
+            shutil.rmtree(aot.directory_of(store.root, image), ignore_errors=True)
         needed = store.images_in_use() | _images_of_containers(api)
         for item in superseded:
             if item.image["id"] and item.image["id"] not in needed:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ansible_collections.j4c.deploy.plugins.module_utils import _aot as aot
 from ansible_collections.j4c.deploy.plugins.module_utils import _docker as docker_engine
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.j4c.deploy.plugins.module_utils._release.commands import MODULE_SPEC, Commands, run_state
@@ -94,6 +95,19 @@ def test_what_of_the_file_does_not_take_effect_is_a_warning(world: World) -> Non
     document = {"services": {"shop": {"image": "x", "scale": 3}}}
     result = Commands(world.settings, True).released("shop:v2", json.dumps(document), "2", "", "")
     assert result["warnings"] == ["3 replicas were asked for, but a slot runs one container."]
+
+
+def test_a_release_gets_the_cache_of_its_image(world: World) -> None:
+    world.settings = replace(world.settings, aot=True)
+    first = release(world, "shop:v2")["release"]
+    store = world.engine.store
+    directory = aot.directory_of(store.root, first["image"]["id"])
+    assert aot.mount_of(store.load_document("v2"), "shop") == directory
+    assert aot.read_options(directory) == ""
+    assert os.path.exists(directory)
+    # another image is no other configuration
+    assert release(world, "shop:v1", check_mode=True, release_id="v3")["release"]["config_hash"] == first["config_hash"]
+    assert first["config_hash"] != config_hash(DOCUMENT, world.settings)
 
 
 def test_check_mode_without_an_image_plans_a_build(world: World) -> None:

@@ -27,6 +27,7 @@ GIVEN: dict[str, t.Any] = {
     "seal_timeout": 0.0,
     "service": "shop",
     "slot_ports": {"blue": 18081, "green": "18082"},
+    "aot": False,
     "standby": "paused",
     "startup_timeout": 90.0,
     "state_dir": "/var/lib/j4c",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import docker.errors
 import pytest
+from ansible_collections.j4c.deploy.plugins.module_utils import _aot as aot
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.j4c.deploy.plugins.module_utils._release.model import Release, State
 from ansible_collections.j4c.deploy.plugins.module_utils._release.prune import choose_superseded, prune_releases
@@ -69,6 +70,14 @@ def test_images_go_with_the_last_release_that_uses_them(store: Store) -> None:
     assert api.calls == [f"remove_image shop:{name}" for name in ("v1", "v1-abc", "v2", "v2-abc")]
     assert SEALED[2].image["id"] in api.images
     assert list(store.load_releases()) == ["v3"]
+
+
+def test_a_start_up_cache_goes_with_the_last_release_of_its_image(store: Store) -> None:
+    directories = [Path(aot.directory_of(store.root, item.image["id"])) for item in SEALED[:3]]
+    for directory in directories:
+        directory.mkdir(parents=True)
+    prune_releases(FakeDocker(), store, State({"slot": "blue", "release": "v3"}), 1)
+    assert [directory.exists() for directory in directories] == [False, False, True]
 
 
 @pytest.mark.parametrize("status", ["running", "exited"])
