@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.integration.run_module import run_module
+from tests.integration.run_module import result_of, start_module
 from tests.integration.world import DEFAULTS, GOOD, World
 
 pytestmark = pytest.mark.xdist_group("aot")
-SECONDS = 240
+SECONDS = 300.0
 
 
 class Server:
@@ -41,9 +41,10 @@ class Server:
             "warm_up": DEFAULTS["j4c_warm_up"],
             "env": DEFAULTS["j4c_aot_env"],
             "min_free_mb": 1,
+            "timeout": SECONDS,
             **more,
         }
-        return run_module("release_aot", self.world.scratch, options, check=check)
+        return result_of(start_module("release_aot", self.world.scratch, options, check=check), 3 * SECONDS)
 
     @property
     def live(self) -> dict[str, t.Any]:
