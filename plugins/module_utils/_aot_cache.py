@@ -75,12 +75,13 @@ def publish(new: str, directory: str, manifest: t.Mapping[str, t.Any], options: 
     """Take a trained cache into use: the next JVM that starts reads it.
 
     :param options: what that JVM is told.
-    :raises OSError: it cannot be moved.
+    :raises OSError: it cannot be copied.
     """
-    path = os.path.join(new, aot.CACHE)
-    os.chown(path, os.geteuid(), os.getegid())
-    os.chmod(path, 0o644)
-    os.replace(path, os.path.join(directory, aot.CACHE))
+    # a copy is ours; what the container has made is its user's
+    temporary = os.path.join(directory, f".{aot.CACHE}.tmp")
+    shutil.copyfile(os.path.join(new, aot.CACHE), temporary)
+    os.chmod(temporary, 0o644)
+    os.replace(temporary, os.path.join(directory, aot.CACHE))
     write_json(os.path.join(directory, MANIFEST), manifest, 0o644)
     aot.write_options(directory, options)
 

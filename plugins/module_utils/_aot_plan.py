@@ -65,7 +65,7 @@ class Observed:
 def plan(observed: Observed, mode: str) -> tuple[list[str], str]:
     """Return the steps (``discard``, ``train``, ``verify``, ``publish``, ``set``), and why. Pure."""
     if not observed.container:
-        return [], "nothing is released on this server"
+        return [], "no release runs on this server"
     if observed.directory is None:
         return [], "the live release was made without a start-up cache (j4c_aot); the next one gets it"
     if observed.java is None:

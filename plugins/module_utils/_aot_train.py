@@ -17,6 +17,7 @@ import typing as t
 
 from ansible_collections.j4c.deploy.plugins.module_utils import _aot as aot
 from ansible_collections.j4c.deploy.plugins.module_utils import _aot_cache as caches
+from ansible_collections.j4c.deploy.plugins.module_utils import _docker as engine
 from ansible_collections.j4c.deploy.plugins.module_utils._aot_container import Rehearsal, java_of, uses_cache
 from ansible_collections.j4c.deploy.plugins.module_utils._aot_plan import MIB, Observed, Wanted, plan
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
@@ -83,16 +84,20 @@ class Trainer:
     def _observe(self) -> Observed:
         service, live = self._wanted.service, self._store.load_state().live
         view = observe_slot(self._api, service, live["slot"]) if live else None
-        if live is None or view is None or not view.container:
+        if live is None or view is None or view.status != "running":
             return Observed()
-        with open(self._store.path("slots", f"{view.name}.json"), encoding="utf-8") as file:
-            slot_file = json.load(file)
+        try:
+            with open(self._store.path("slots", f"{view.name}.json"), encoding="utf-8") as file:
+                slot_file = json.load(file)
+        except (OSError, ValueError):
+            # without what the slot was started with there is nothing to train by; the next release writes it anew
+            slot_file = {}
         directory = aot.mount_of(slot_file, service)
         if directory is None:
             return Observed(view.name, view.container, view.image, slot_file)
         cache = caches.read_cache(directory, view.image)
-        java = java_of(self._api, view.container) if view.status == "running" else None
-        used = uses_cache(self._api, view.container) if view.status == "running" else None
+        java = java_of(self._api, view.container)
+        used = uses_cache(self._api, view.container)
         options = aot.read_options(directory)
         return Observed(view.name, view.container, view.image, slot_file, directory, java, cache, options, used)
 
@@ -105,8 +110,8 @@ class Trainer:
             return [f"No start-up cache: {why}."]
         if steps or observed.used is not False or observed.cache.status != "good":
             return []
-        inspected = self._api.inspect_container(observed.container)
-        if inspected["State"]["StartedAt"] > observed.cache.manifest["created"]:
+        inspected = engine.inspect_container(self._api, observed.container)
+        if inspected and inspected["State"]["StartedAt"] > observed.cache.manifest["created"]:
             return [
                 "The live JVM started after its cache was made and does not use it: a file of the class path changed, or an "
                 f"agent is in use. Its log ('docker logs {observed.container[:12]}') says why."

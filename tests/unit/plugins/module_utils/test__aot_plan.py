@@ -23,7 +23,7 @@ TRAIN = ["train", "verify", "publish"]
 @pytest.mark.parametrize(
     ("observed", "mode", "steps", "why"),
     [
-        (Observed(), "cache", [], "nothing is released"),
+        (Observed(), "cache", [], "no release runs"),
         (replace(GOOD, directory=None), "cache", [], "without a start-up cache"),
         (replace(GOOD, java=None), "cache", [], "no program 'java'"),
         (replace(GOOD, java=21), "cache", [], "has JDK 21"),
