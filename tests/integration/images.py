@@ -43,7 +43,7 @@ class Images:
         self.name = f"j4c-it-{secrets.token_hex(4)}"
         # no two tests have a layer in common, and no compressor makes it smaller
         self._library = random.Random(self.name).randbytes(LIBRARY_BYTES)
-        self._ids: set[str] = set()
+        self.made: set[str] = set()
         (folder / "Dockerfile").write_text(DOCKERFILE, encoding="utf-8")
 
     def build(self, code: str, env: t.Mapping[str, str] | None = None) -> dict[str, t.Any]:
@@ -80,12 +80,12 @@ class Images:
         path = os.pathsep.join(["/usr/bin", os.environ.get("PATH", "")])
         built = run_module("container_image", self.scratch, options, env={"PATH": path, **(env or {})})
         assert not built.get("failed"), built
-        self._ids.add(built["image"]["id"])
+        self.made.add(built["image"]["id"])
         return dict(built["image"])
 
     def remove(self) -> None:
         """Remove all images that were built."""
         api = docker.from_env().api
-        for image_id in self._ids:
+        for image_id in self.made:
             with contextlib.suppress(docker.errors.ImageNotFound):
                 api.remove_image(image_id, force=True)

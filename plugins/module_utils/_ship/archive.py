@@ -31,6 +31,17 @@ from ansible_collections.j4c.deploy.plugins.module_utils._ship.plan import (
 
 ABOUT = "about.json"
 ZSTD = "zstd"
+# for 2 MB of Java classes smaller than any preset that is as quick
+XZ_FILTERS = [
+    {
+        "id": lzma.FILTER_LZMA2,
+        "dict_size": SMALL_BYTES,
+        "mode": lzma.MODE_FAST,
+        "mf": lzma.MF_HC4,
+        "nice_len": 273,
+        "depth": 16,
+    }
+]
 
 
 def pack(
@@ -129,7 +140,10 @@ def _compress(path: str, chosen: Format, timeout: float) -> str:
         )
         return packed
     coder: t.Any
-    coder = lzma.LZMACompressor(preset=1) if chosen == "xz" else zlib.compressobj(9 if small else 1, zlib.DEFLATED, 31)
+    if chosen == "xz":
+        coder = lzma.LZMACompressor(filters=XZ_FILTERS)
+    else:
+        coder = zlib.compressobj(9 if small else 1, zlib.DEFLATED, 31)
     with open(path, "rb") as source, open(packed, "wb") as target:
         for block in blocks_of(source):
             target.write(coder.compress(block))

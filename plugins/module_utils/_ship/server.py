@@ -157,7 +157,8 @@ class Server:
             plan.check_room(room, archive, wanted.reserve_mb * plan.MIB)
         with self._log.step("load") as note:
             said = load(api, open_parts(wanted.incoming, archive["parts"], archive["format"]), before.root)
-            found = next((item for item in archive["ids"] if item in observe(api).ids), None)
+            after = observe(api)
+            found = next((item for item in archive["ids"] if item in after.ids), None)
             if found is None:
                 raise DeployError(
                     f"The engine loaded the archive, but has no image {' or '.join(archive['ids'])}: {said}",
@@ -165,7 +166,7 @@ class Server:
                     evidence={"code": "load", "output": said},
                 )
             note["detail"] = found
-        self._write_record(observe(api), found, archive)
+        self._write_record(after, found)
         shutil.rmtree(wanted.incoming, ignore_errors=True)
         self._ship.update(layers_sent=len(archive["layers"]), format=archive["format"])
         evidence = {"reason": "loaded", "store": "containerd" if before.containerd else "classic"}
@@ -180,7 +181,7 @@ class Server:
     def _record_path(self) -> str:
         return os.path.join(self._wanted.state_dir, RECORD)
 
-    def _write_record(self, observed: Observed, found: str, archive: t.Mapping[str, t.Any]) -> None:
+    def _write_record(self, observed: Observed, found: str) -> None:
         image = self._wanted.image
         record = {name: item for name, item in self._record().items() if item["id"] in observed.ids}
         record[str(image["id"])] = {"id": found, "layers": [str(item["id"]) for item in image["layers"]]}
