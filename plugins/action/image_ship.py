@@ -114,8 +114,8 @@ class Sending:
                 hint=f"Look at the disks of this machine ('{archive['path']}') and of the server ('{directory}').",
                 evidence={"code": "damaged", "parts": result["damaged"]},
             )
-        if not result.get("failed"):
-            # the module removes it where it may; with become it may be somebody else
+        if not result.get("failed") and self._action._is_become_unprivileged():
+            # the module could not remove what belongs to another user
             self._shell(f"rm -rf {shlex.quote(directory)}")
         return result
 
@@ -159,7 +159,7 @@ class Sending:
                 self._ship["bytes_sent"] += part["bytes"]
                 display.vv(f"image_ship: {sent} of {total} bytes sent", host=self._host)
             note["detail"] = f"{sent} bytes in {len(parts)} parts"
-        if parts:
+        if parts and self._action._is_become_unprivileged():
             paths = [directory, *(os.path.join(directory, part["name"]) for part in parts)]
             self._action._fixup_perms2([os.path.dirname(directory), *paths])
 

@@ -229,7 +229,7 @@ def test_an_engine_that_does_not_run_is_told(tmp_path: Path) -> None:
         "image_ship",
         tmp_path,
         {"image": {"id": "sha256:" + "a" * 64, "layers": [{"id": "sha256:" + "b" * 64}]}, "state_dir": str(tmp_path)},
-        env={"DOCKER_HOST": f"unix://{tmp_path}/none.sock"},
+        env={"DOCKER_HOST": "unix:///nonexistent/docker.sock"},
     )
     assert result["failed"]
     assert "the Docker engine did not answer" in result["msg"]
