@@ -1,22 +1,17 @@
 # Copyright: (c) 2026, The j4c.deploy authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A code change of the example on its way to a server: shipped, against ``docker save | ssh | docker load``.
-
-Both image stores, over SSH to an engine in a container of this machine. "work" are the seconds of all steps, "tasks" those
-of the playbook with Ansible's own. Run it with ``python -m tests.bench.ship``.
-"""
+"""An image on its way to a server, shipped and by hand: both image stores, over SSH to an engine in a container."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
-import tempfile
 import time
 import typing as t
 from pathlib import Path
 
+from tests.bench._table import Table
 from tests.integration.fleet import STORES, Fleet
 from tests.integration.run_module import run_module
 from tests.integration.world import EXAMPLE, SHARED, artifact
@@ -69,53 +64,54 @@ def by_hand(fleet: Fleet, store: str, tag: str) -> float:
     return time.monotonic() - started
 
 
-def worked(result: t.Mapping[str, t.Any]) -> float:
-    """Return the seconds of a module's steps."""
-    return float(sum(step["seconds"] for step in result["steps"]))
-
-
-def main() -> int:
-    """Print bytes, seconds and ratios."""
-    folder = Path(tempfile.mkdtemp(prefix="j4c-bench-"))
+def bench(folder: Path) -> t.Iterator[Table]:
+    """Ship the example to empty servers, then a code change of it, each in turn with the same by hand."""
     (folder / "scratch").mkdir()
     fleet = Fleet(folder / "fleet")
     try:
         before = image(fleet, artifact(folder / "scratch"), "a")
         after = image(fleet, changed_artifact(folder), "b")
         fleet.start()
+        rows: list[tuple[str | float, ...]] = []
         for store in STORES:
-            taken = by_hand(fleet, store, before["tags"][0])
-            print(f"{store:<12}by hand to an empty server: {taken:.2f} s")
+            hand = by_hand(fleet, store, before["tags"][0])
             fleet.forget(store)
-            first, output = fleet.ship(before, [store])
-            assert store in first, output
-            ship = first[store]["ship"]["ship"]
-            print(
-                f"{store:<12}shipped to an empty server: {ship['seconds']:.2f} s, {ship['bytes_sent']} bytes",
-                flush=True,
-            )
-        print(f"{'store':<12}{'bytes':>10}{'of image':>10}{'by hand s':>11}{'work s':>8}{'ratio':>7}{'tasks s':>9}")
+            ship = shipped(fleet, store, before)
+            rows.append((store, hand, ship.work, ship.work / hand, fleet.seconds, ship.bytes))
+        columns = ("store", "by hand s", "steps s", "ratio", "playbook s", "bytes")
+        yield Table("The first image of a server", columns, rows)
+        rows = []
         for store in STORES:
             for _round in range(ROUNDS):
-                taken = by_hand(fleet, store, after["tags"][0])
+                hand = by_hand(fleet, store, after["tags"][0])
                 fleet.servers[store].engine.api.remove_image(after["tags"][0], force=True)
                 shutil.rmtree(folder / "fleet/cache/archives")
-                found, output = fleet.ship(after, [store])
-                assert store in found, output
-                asked, packed, shipped = (found[store][name] for name in ("asked", "packed", "ship"))
-                sent, size = shipped["ship"]["bytes_sent"], shipped["ship"]["bytes_image"]
-                work = worked(asked) + worked(packed) + worked(shipped)
-                print(
-                    f"{store:<12}{sent:>10}{f'1/{size / sent:.0f}':>10}{taken:>11.2f}{work:>8.2f}{f'1/{taken / work:.0f}':>7}"
-                    f"{fleet.seconds:>9.2f}",
-                    flush=True,
-                )
-                fleet.servers[store].engine.api.remove_image(shipped["image"]["id"], force=True)
+                ship = shipped(fleet, store, after)
+                fleet.servers[store].engine.api.remove_image(ship.id, force=True)
+                share = f"1/{ship.whole / ship.bytes:.0f}"
+                rows.append((store, hand, ship.work, ship.work / hand, fleet.seconds, ship.bytes, share))
+        notes = [
+            "By hand is docker save | ssh | docker load, to the same server: it has the layers that did not change."
+        ]
+        yield Table("A code change", (*columns, "of the image"), rows, [*notes, "At most 1/1000 is the goal."])
     finally:
         fleet.stop()
-        shutil.rmtree(folder, ignore_errors=True)
-    return 0
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+class Shipped(t.NamedTuple):
+    """A shipped image: its id there, bytes sent and of the whole image, seconds of all steps."""
+
+    id: str
+    bytes: int
+    whole: int
+    work: float
+
+
+def shipped(fleet: Fleet, store: str, wanted: t.Mapping[str, t.Any]) -> Shipped:
+    """Ship an image to one server."""
+    found, output = fleet.ship(wanted, [store])
+    assert store in found, output
+    parts = found[store]
+    work = sum(step["seconds"] for name in ("asked", "packed", "ship") for step in parts[name]["steps"])
+    told = parts["ship"]["ship"]
+    return Shipped(parts["ship"]["image"]["id"], told["bytes_sent"], told["bytes_image"], float(work))
