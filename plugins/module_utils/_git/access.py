@@ -192,11 +192,8 @@ def access_to_remote(path: str, remote: str, params: t.Mapping[str, t.Any]) -> t
     """
     given = any(params[name] for name in OPTIONS) and os.path.isdir(path)
     url = Clone(path, ANSWER_SECONDS).line("remote", "get-url", "--", remote) if given else ""
-    if not url:
-        yield Access()
-        return
-    with access_to(read_address(f"remote '{remote}'", url), params) as access:
-        yield access
+    with contextlib.ExitStack() as stack:
+        yield stack.enter_context(access_to(read_address(f"remote '{remote}'", url), params)) if url else Access()
 
 
 def explain(complaint: str) -> str:
