@@ -232,7 +232,8 @@ RETURN = r"""
 outcome:
   description:
     - How it ended. V(UNCHANGED) means that it was live already, V(FAILED_SAFE) that nothing was changed, V(PREPARED) that the
-      release serves and waits for its seal, V(PLANNED) that check mode stopped after the plan.
+      release serves and waits for its seal, V(PLANNED) that check mode stopped after the plan,
+      V(INTERRUPTED) that the engine was killed or could not move the traffic back; the next run ends it first.
     - The module fails when a release ends as V(ROLLED_BACK) or V(FAILED_SAFE).
   type: str
   returned: always

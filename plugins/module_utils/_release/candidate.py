@@ -37,8 +37,18 @@ def store(ctx: Context, step: Step) -> str:
     return f"image {ctx.release.image['id'][7:19]}, config {ctx.release.config_hash[:12]}"
 
 
+def leave_what_serves(ctx: Context, slot: str) -> None:
+    """Insist that a slot does not have the traffic before it is taken out of service.
+
+    :raises DeployError: it still has it, because the switch could not be moved back, or that cannot be told.
+    """
+    if ctx.switched and ctx.gateway.flag() == slot:
+        raise DeployError(f"Slot '{slot}' has the traffic, so it is left as it is.")
+
+
 def unstore(ctx: Context, step: Step) -> None:
     """Forget it, unless it served before."""
+    leave_what_serves(ctx, step.slot)
     known = ctx.observed.releases.get(step.release)
     if known is None or not known.sealed:
         ctx.store.remove_release(step.release)
@@ -76,6 +86,7 @@ def launch(ctx: Context, slot: str, release: Release, document: t.Mapping[str, t
 
 def unstart(ctx: Context, step: Step) -> None:
     """Remove what was started, when the requests that it still answers have ended."""
+    leave_what_serves(ctx, step.slot)
     view = ctx.view(step.slot)
     if ctx.switched and view.container:
         ctx.wait(lambda: ctx.open_on(step.slot) == 0, UNDO_DRAIN_SECONDS)
@@ -93,6 +104,7 @@ def wake(ctx: Context, step: Step) -> str:
 
 def unwake(ctx: Context, step: Step) -> None:
     """Park it again."""
+    leave_what_serves(ctx, step.slot)
     if ctx.switched:
         ctx.wait(lambda: ctx.open_on(step.slot) == 0, UNDO_DRAIN_SECONDS)
     retire(ctx, step.slot)
@@ -170,6 +182,7 @@ def halt(ctx: Context, step: Step) -> str:
 
 def unhalt(ctx: Context, step: Step) -> None:
     """Let what served before serve again, never beside the one that was to replace it."""
+    leave_what_serves(ctx, other(step.slot))
     try:
         make_serve(ctx, step.slot, ctx.known(step.release))
     finally:
@@ -190,7 +203,7 @@ def make_serve(ctx: Context, slot: str, release: Release) -> None:
     :raises DeployError: it does not, or the other slot cannot be stopped.
     """
     if ctx.alone:
-        _silence(ctx, other(slot))
+        silence(ctx, other(slot))
     view = ctx.view(slot)
     if view.container:
         containers.wake(ctx.api, view)
@@ -201,7 +214,11 @@ def make_serve(ctx: Context, slot: str, release: Release) -> None:
     check_slot(ctx, slot, release)
 
 
-def _silence(ctx: Context, slot: str) -> None:
+def silence(ctx: Context, slot: str) -> None:
+    """Stop what is in a slot, for good until something starts it.
+
+    :raises DeployError: it cannot be stopped.
+    """
     view = ctx.view(slot)
     if view.status in ("absent", "created", "exited"):
         return

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import signal
 import time
 import typing as t
 from dataclasses import replace
@@ -20,6 +21,7 @@ from ansible_collections.j4c.deploy.plugins.module_utils import _docker as docke
 from ansible_collections.j4c.deploy.plugins.module_utils._compose import STDIN, Compose
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.j4c.deploy.plugins.module_utils._files import write_atomic
+from ansible_collections.j4c.deploy.plugins.module_utils._pipeline import verdict
 from ansible_collections.j4c.deploy.plugins.module_utils._release import detach
 from ansible_collections.j4c.deploy.plugins.module_utils._release import document as documents
 from ansible_collections.j4c.deploy.plugins.module_utils._release.engine import Engine, Wanted
@@ -31,7 +33,7 @@ from ansible_collections.j4c.deploy.plugins.module_utils._release.options import
     release_id_from,
     settings_from,
 )
-from ansible_collections.j4c.deploy.plugins.module_utils._release.result import blank, planned, refused
+from ansible_collections.j4c.deploy.plugins.module_utils._release.result import PHASE, blank, planned, refused
 from ansible_collections.j4c.deploy.plugins.module_utils._release.store import Store, now
 from ansible_collections.j4c.deploy.plugins.module_utils._release.termination import Termination
 from ansible_collections.j4c.deploy.plugins.module_utils._run import Runner
@@ -75,7 +77,13 @@ class Commands:
 
     def released(self, image: str, compose: str, version: str, commit: str, release_id: str) -> dict[str, t.Any]:
         """Bring an image with a compose file live. See the module's documentation for the result."""
-        if not image and self._check_mode:
+        if not image and not self._check_mode:
+            raise DeployError(
+                "The builder built no image in this run.",
+                hint="Does --limit leave the builder out? Use --limit <builder>,<host>.",
+            )
+        if not image or (self._check_mode and not compose):
+            # before a first deploy neither the image nor, without its sources, the compose file is there
             told = "Would release the image that would be built."
             return {**blank(), "changed": True, "outcome": "PLANNED", "msg": told}
         document = self._resolve(compose)
@@ -145,8 +153,29 @@ class Commands:
             told = f"Would end run {run} with {decision}."
             return {**blank(run), "changed": waits, "outcome": "PLANNED", "msg": told}
         if waits:
-            write_atomic(self._store.verdict_path(run), f"{decision}\n{reason}\n")
+            try:
+                write_atomic(self._store.verdict_path(run), f"{decision}\n{reason}\n")
+            except OSError as exc:
+                holder = read_holder(self._store.root)
+                if decision != "ROLLBACK" or holder.get("run") != run:
+                    raise
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(holder["pid"]), signal.SIGTERM)
+                return self._taken_back(run, data["result"], exc)
         return detach.follow(self._store, run, (), self._limit())
+
+    def _taken_back(self, run: str, prepared: dict[str, t.Any], why: OSError) -> dict[str, t.Any]:
+        """Follow a run that was told to end, because the word for it could not be written."""
+        told = f"The word for run {run} could not be written ({why.strerror}), so its engine was told to end."
+        try:
+            result = detach.follow(self._store, run, (), self._limit())
+        except DeployError as exc:
+            # what ends without room for its result is judged by what it did
+            if exc.fields.get("outcome") != "INTERRUPTED" or self._engine.gateway.flag() == prepared["slot"]:
+                raise
+            msg = f"ROLLED_BACK: '{prepared['release']['id']}' was taken back; slot '{self._engine.gateway.flag()}' serves."
+            result = {**prepared, **verdict(PHASE, "ROLLBACK"), "failed": True, "outcome": "ROLLED_BACK", "msg": msg}
+        return {**result, "warnings": [*result.get("warnings", []), told]}
 
     def _do(self, wanted: Wanted, until: t.Collection[str]) -> dict[str, t.Any]:
         run_id = f"{now().replace(':', '').replace('-', '').replace('.', '')}-{os.urandom(3).hex()}"
@@ -156,9 +185,9 @@ class Commands:
                 observed = self._engine.observe()
                 if self._check_mode or observed.state.run is None:
                     plan = self._engine.plan(wanted, observed)
-                    self._engine.check(plan, wanted, observed)
+                    _document, warnings = self._engine.check(plan, wanted, observed)
                     if self._check_mode or not plan.steps:
-                        return planned(plan, observed, read_holder(self._store.root))
+                        return {**planned(plan, observed, read_holder(self._store.root)), "warnings": warnings}
             self._store.prepare()
         except DeployError as exc:
             return self._refuse(wanted, run_id, exc)
@@ -203,6 +232,13 @@ def run_state(params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.An
         return _run_state(params, check_mode)
     except DeployError as exc:
         return refused(exc)
+    except OSError as exc:
+        if exc.errno is None:
+            # not of a file
+            raise
+        place = exc.filename or os.path.join(params["state_dir"], params["service"])
+        told = f"The records cannot be used: {exc.strerror} ('{place}')."
+        return refused(DeployError(told, hint="Free space there, make it writable, or use become."))
 
 
 def _run_state(params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:

@@ -110,8 +110,15 @@ def follow(
     """
     deadline = time.monotonic() + timeout
     seen_alive = time.monotonic()
+    holder = 0
     while True:
-        alive = _alive(store, run_id, child.pid if child else None)
+        if child is None:
+            # the lock is given back before the result is written: the process counts then
+            told = read_holder(store.root)
+            holder = int(told.get("pid") or 0) if told.get("run") == run_id else holder
+            alive = bool(holder) and _exists(holder)
+        else:
+            alive = _is_at_work(child.pid)
         if alive:
             seen_alive = time.monotonic()
         data: dict[str, t.Any] = {"event": ""}
@@ -143,9 +150,16 @@ def _spare_result(spare: int) -> dict[str, t.Any] | None:
     return dict(json.loads(text)) if text else None
 
 
-def _alive(store: Store, run_id: str, pid: int | None) -> bool:
-    if pid is None:
-        return read_holder(store.root).get("run") == run_id
+def _exists(pid: int) -> bool:
+    """Whether a process of anybody exists that has not ended."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def _is_at_work(pid: int) -> bool:
     with contextlib.suppress(ChildProcessError):
         return os.waitpid(pid, os.WNOHANG)[0] == 0
     return False

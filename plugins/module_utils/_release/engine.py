@@ -32,7 +32,7 @@ from ansible_collections.j4c.deploy.plugins.module_utils._release.preflight impo
 from ansible_collections.j4c.deploy.plugins.module_utils._release.recovery import Recovered, recover
 from ansible_collections.j4c.deploy.plugins.module_utils._release.rejections import reject
 from ansible_collections.j4c.deploy.plugins.module_utils._release.repairs import losses
-from ansible_collections.j4c.deploy.plugins.module_utils._release.result import result_of
+from ansible_collections.j4c.deploy.plugins.module_utils._release.result import result_of, stuck
 from ansible_collections.j4c.deploy.plugins.module_utils._release.store import Store, now
 from ansible_collections.j4c.deploy.plugins.module_utils._release.termination import Termination
 from ansible_collections.j4c.deploy.plugins.module_utils._release.wanted import Wanted
@@ -78,18 +78,21 @@ class Engine:
             refuse_frozen(self.store.root)
         return plan
 
-    def check(self, plan: Plan, wanted: Wanted, observed: Observed) -> dict[str, t.Any]:
-        """Check everything that can be checked before the first change; return the compose document of the plan's release.
+    def check(self, plan: Plan, wanted: Wanted, observed: Observed) -> tuple[dict[str, t.Any], list[str]]:
+        """Check everything that can be checked before the first change.
 
+        :returns: the compose document of the plan's release, and warnings.
         :raises DeployError: with all findings.
         """
         if plan.release is None:
-            return {}
+            return {}, []
+        warnings: list[str] = []
         document = dict(wanted.document) if wanted.document is not None else self.store.load_document(plan.release.id)
         if any(step.name == "start" for step in plan.steps):
             slot_file = slot_document(document, self._settings, plan.slot, plan.release)
-            preflight(self._api, self._settings, observed, plan.slot, slot_file)
-        return document
+            urgent = wanted.kind == "rollback"
+            warnings = preflight(self._api, self._settings, observed, plan.slot, slot_file, urgent=urgent)
+        return document, warnings
 
     def run(self, wanted: Wanted, run_id: str, report: Report) -> dict[str, t.Any]:
         """Do it, under the lock, after ending what an interrupted run left.
@@ -114,12 +117,12 @@ class Engine:
                 # who wants to leave what serves has got that already
                 gone_back = wanted.kind == "rollback" and not wanted.release_id and recovered.left is not None
                 plan = plan_nothing(observed) if gone_back else self.plan(wanted, observed)
-                document = self.check(plan, wanted, observed)
+                document, warnings = self.check(plan, wanted, observed)
             ctx = self._context(lock, run_id, wanted.kind, observed, plan.release, plan.slot, document)
             ctx.reason = wanted.reason
             # who goes back is in need: records that cannot be written must not keep him
             ctx.lenient = wanted.kind == "rollback"
-            ctx.warnings = [*recovered.told, *losses(observed)]
+            ctx.warnings = [*recovered.told, *losses(observed), *warnings]
             ctx.report = lambda event: report(event, result_of(ctx, plan, started, recovered.done, event=event))
             if gone_back and recovered.left is not None:
                 ctx.gone_back = True
@@ -166,9 +169,13 @@ class Engine:
         ctx.save(run=run)
         failure = go_forward(ctx, plan)
         ctx.lenient = True
-        ctx.save(run=None)
         result = result_of(ctx, plan, started, recovered, failure)
-        ctx.record("end", ctx.kind, outcome=result["outcome"], seconds=result["seconds"], rejected=ctx.state.rejected)
+        # one that could not be taken back is left for the next run to end
+        if failure is None or not stuck(ctx):
+            ctx.save(run=None)
+            ctx.record(
+                "end", ctx.kind, outcome=result["outcome"], seconds=result["seconds"], rejected=ctx.state.rejected
+            )
         self._forget(ctx)
         return result
 

@@ -172,9 +172,22 @@ def choose_rollback(wanted: str | None, observed: Observed) -> Release:
 def _unfinished(observed: Observed, settings: Settings) -> list[Step]:
     """Return what an earlier run left to do in the idle slot."""
     idle = observed.idle
-    if idle.status == "running" and settings.standby != "running":
+    if settings.standby == "running":
+        return []
+    if idle.status == "running":
         return _retire(settings, idle)
+    if half_parked(idle, observed.state.standby) and settings.strategy != "recreate":
+        return _steps(idle.name, idle.release, "wake", "drain", "park")
     return []
+
+
+def half_parked(view: SlotView, standby: t.Mapping[str, t.Any] | None) -> bool:
+    """Whether a slot was paused by a run that was killed before it knew that no transaction was frozen with it.
+
+    :param standby: the recorded standby.
+    """
+    recorded = standby is not None and (standby["slot"], standby.get("mode")) == (view.name, "running")
+    return view.status == "paused" and recorded
 
 
 def plan_recovery(run: t.Mapping[str, t.Any], observed: Observed) -> tuple[str, ...]:

@@ -32,11 +32,14 @@ def preflight(
     slot: str,
     slot_file: t.Mapping[str, t.Any],
     meminfo: str = "/proc/meminfo",
-) -> None:
-    """Check that a container can be started in ``slot``.
+    *,
+    urgent: bool = False,
+) -> list[str]:
+    """Check that a container can be started in ``slot``; return what a person should be warned of.
 
     :param slot_file: the compose file that it will be started from.
     :param meminfo: where the kernel tells how much memory is available.
+    :param urgent: somebody goes back in an incident: little disk or memory is no reason to refuse that.
     :raises DeployError: with every finding and what to do about it; nothing has been changed.
     """
     findings = [
@@ -45,14 +48,16 @@ def preflight(
         *_networks(api, settings, observed, slot, slot_file),
         *_port(api, settings, observed, slot),
         *_files(slot_file),
-        *_disk(api, settings),
-        *_memory(settings, observed, slot_file, meminfo),
     ]
+    scarce = [*_disk(api, settings), *_memory(settings, observed, slot_file, meminfo)]
+    if not urgent:
+        findings, scarce = findings + scarce, []
     if findings:
         count = "1 problem" if len(findings) == 1 else f"{len(findings)} problems"
         raise DeployError(
             f"Nothing was changed: {count} before the start in slot '{slot}'. " + " ".join(findings), findings=findings
         )
+    return scarce
 
 
 def _gateway(api: t.Any, settings: Settings) -> list[str]:

@@ -17,10 +17,11 @@ from ansible_collections.j4c.deploy.plugins.module_utils._release.candidate impo
     UNDO_DRAIN_SECONDS,
     check_slot,
     make_serve,
+    silence,
 )
 from ansible_collections.j4c.deploy.plugins.module_utils._release.context import Context
 from ansible_collections.j4c.deploy.plugins.module_utils._release.model import Observed, Release, other
-from ansible_collections.j4c.deploy.plugins.module_utils._release.plan import SEAL, Step, plan_recovery
+from ansible_collections.j4c.deploy.plugins.module_utils._release.plan import SEAL, Step, half_parked, plan_recovery
 from ansible_collections.j4c.deploy.plugins.module_utils._release.rejections import reject
 from ansible_collections.j4c.deploy.plugins.module_utils._release.restore import restore_standby
 from ansible_collections.j4c.deploy.plugins.module_utils._release.standby import retire
@@ -79,7 +80,8 @@ def recover(observed: Observed, make: MakeContext) -> Recovered:
             f"Run {ctx.run_id} was interrupted and cannot be ended: {' '.join(ctx.problems)}",
             hint="Look at the slots with 'docker ps -a' and at the engine, mend what is named here, and run the playbook again.",
         )
-    if done == "revert" and verdict == "ROLLBACK":
+    back = done in ("revert", "keep")
+    if back and run.get("validated") == "ROLLBACK":
         ctx.save(rejected=reject(ctx.state.rejected, release, reason or "not accepted by its validation", now()))
     ctx.decision = verdict or str(run.get("validated") or "SUCCESS")
     ctx.save(run=None)
@@ -88,7 +90,7 @@ def recover(observed: Observed, make: MakeContext) -> Recovered:
     left = None
     if ctx.kind == "rollback" and run.get("switches") and done in ("finish", "tidy"):
         left = observed.releases.get(str((run.get("live") or {}).get("release")))
-    elif ctx.kind == "release" and ctx.switched and done in ("revert", "keep"):
+    elif back and ctx.kind == "release" and ctx.switched and ctx.gateway.flag() != ctx.slot:
         left = release
     return Recovered(f"{done} of run {ctx.run_id}", (*ctx.problems, *ctx.warnings), left)
 
@@ -135,6 +137,10 @@ def _revert(ctx: Context) -> None:
 def _keep(ctx: Context) -> None:
     """Go on although nothing is healthy: what served before gets the traffic when it runs at all. A release can mend it."""
     slot = ctx.observed.flag
+    if ctx.alone and ctx.view(slot).container:
+        with attempt(ctx, f"Waking slot '{slot}' alone"):
+            silence(ctx, other(slot))
+            containers.wake(ctx.api, ctx.view(slot))
     if ctx.view(slot).status == "running":
         ctx.gateway.switch(slot)
         _undo_candidate(ctx)
@@ -166,6 +172,10 @@ def _tidy(ctx: Context) -> None:
 
 def _retire(ctx: Context, slot: str) -> None:
     view = ctx.view(slot)
+    if half_parked(view, ctx.state.standby) and not ctx.alone:
+        with attempt(ctx, f"Waking slot '{slot}', which may be frozen in a transaction"):
+            do_step(ctx, Step("wake", slot, view.release), [])
+        view = ctx.view(slot)
     if view.status == "running" and (ctx.settings.standby != "running" or ctx.alone):
         with attempt(ctx, f"Parking slot '{slot}'"):
             for name in ("drain", "park"):

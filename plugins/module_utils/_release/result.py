@@ -111,10 +111,23 @@ def result_of(
     return {**result, "outcome": outcome, "msg": f"{outcome}: {told}."}
 
 
+def stuck(ctx: Context) -> str:
+    """Return why a run that failed is not taken back, as the end of a sentence, ``''`` when it is."""
+    try:
+        lost = ctx.switched and ctx.gateway.flag() != ctx.observed.flag
+    except DeployError as exc:
+        return f"which slot has the traffic cannot be told: {exc.msg}"
+    return f"'{ctx.release.id}' in slot '{ctx.slot}' still has the traffic." if lost else ""
+
+
 def _failed(ctx: Context, failure: Failure) -> dict[str, t.Any]:
-    outcome = "ROLLED_BACK" if failure.touched else "FAILED_SAFE"
+    still = stuck(ctx)
+    outcome = "INTERRUPTED" if still else "ROLLED_BACK" if failure.touched else "FAILED_SAFE"
     told = "It was taken back" if failure.touched else "The live release was not touched"
-    parts = [f"{outcome}: {failure.error.msg} {told}; {_recorded(ctx.state)}.", failure.error.hint or "", *ctx.problems]
+    told = f"It could not be taken back; {still}" if still else f"{told}; {_recorded(ctx.state)}."
+    parts = [f"{outcome}: {failure.error.msg} {told}", failure.error.hint or "", *ctx.problems]
+    if still:
+        parts.append("Mend what is named here and run the same playbook again: it ends this run first.")
     return {
         **failure.error.result(),
         "outcome": outcome,

@@ -85,10 +85,15 @@ def stay_down(ctx: Context, view: SlotView) -> None:
 def _pause(ctx: Context, slot: str, container: str) -> str:
     sessions = Sessions(ctx.api, ctx.settings.database, container)
     for _attempt in range(PARK_TRIES):
-        containers.pause(ctx.api, container)
-        if sessions.busy() == 0:
-            sessions.end()
-            return "paused"
+        try:
+            containers.pause(ctx.api, container)
+            if sessions.busy() == 0:
+                sessions.end()
+                return "paused"
+        except Exception:
+            # nobody knows what it is in the middle of
+            containers.wake(ctx.api, ctx.view(slot))
+            raise
         # frozen in a transaction it would keep its row locks: let it go on and try again
         containers.wake(ctx.api, ctx.view(slot))
         time.sleep(0.05)

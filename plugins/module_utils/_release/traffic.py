@@ -61,6 +61,9 @@ def watch(ctx: Context, step: Step) -> str:
         bad = 0 if report.healthy else bad + 1
         if bad > 1 or ctx.view(step.slot).status != "running":
             ctx.health = report
+            # it goes back in any case: also when that cannot be written, or when the way back is cut short
+            ctx.lenient = True
+            ctx.mark(validated="ROLLBACK")
             raise DeployError(
                 f"Release '{step.release}' failed its checks while it was watched in slot '{step.slot}'. {report.failures()}"
             )

@@ -125,6 +125,9 @@ def _condemned(ctx: Context, failed: Step, exc: Exception) -> bool:
 def _revive(ctx: Context) -> None:
     """Make what should serve serve: its container may have died or been removed before this run began."""
     release = ctx.observed.live_release
+    if ctx.alone and ctx.gateway.flag() != ctx.observed.flag:
+        # it would have to stop what has the traffic
+        return
     if release is not None and ctx.view(ctx.observed.flag).status != "running":
         with ctx.log.step("revive"):
             make_serve(ctx, ctx.observed.flag, release)

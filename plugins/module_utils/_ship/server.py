@@ -94,6 +94,11 @@ class Server:
     def _ask(self, check_mode: bool) -> dict[str, t.Any]:
         wanted = self._wanted
         if not wanted.image.get("id"):
+            if not check_mode:
+                raise DeployError(
+                    "The builder built no image in this run.",
+                    hint="Does --limit leave the builder out? Use --limit <builder>,<host>.",
+                )
             # in a dry run of the whole pipeline the build before this one was only planned
             self._log.add("ask", "planned", "the image is not built yet")
             return self._result(True, None, None, {"reason": "the image is not built yet"})

@@ -15,6 +15,8 @@ import pytest
 from ansible_collections.j4c.deploy.plugins.module_utils import _aot as aot
 from ansible_collections.j4c.deploy.plugins.module_utils import _docker as docker_engine
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.j4c.deploy.plugins.module_utils._files import write_atomic
+from ansible_collections.j4c.deploy.plugins.module_utils._release import commands
 from ansible_collections.j4c.deploy.plugins.module_utils._release.commands import MODULE_SPEC, Commands, run_state
 from ansible_collections.j4c.deploy.plugins.module_utils._release.document import config_hash
 from ansible_collections.j4c.deploy.plugins.module_utils._release.engine import Wanted
@@ -295,3 +297,59 @@ def test_what_makes_no_sense_is_refused(world: World, changes: dict[str, t.Any],
     assert result["failed"]
     assert told in result["msg"]
     assert blank().keys() <= result.keys()
+
+
+def test_without_an_image_nothing_is_released(world: World) -> None:
+    with pytest.raises(DeployError, match="The builder built no image in this run") as caught:
+        Commands(world.settings, False).released("", json.dumps(DOCUMENT), "", "", "")
+    assert "--limit <builder>,<host>" in (caught.value.hint or "")
+
+
+def test_check_mode_without_a_compose_file_plans_what_is_known(world: World) -> None:
+    result = Commands(world.settings, True).released("shop:v2", "", "", "", "")
+    assert (result["outcome"], result["changed"], result.get("failed")) == ("PLANNED", True, None)
+
+
+def full(*_args: object, **_kwargs: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("state", ["sealed", "rolled_back"])
+def test_records_that_cannot_be_used_are_a_result(held: World, monkeypatch: pytest.MonkeyPatch, state: str) -> None:
+    run = read_holder(held.engine.store.root)["run"]
+    monkeypatch.setattr(commands, "write_atomic" if state == "sealed" else "read_holder", full)
+    result = run_state(params(held, state=state, run=run), False)
+    assert (result["failed"], result["outcome"]) == (True, "FAILED_SAFE")
+    assert f"The records cannot be used: No space left on device ('{held.engine.store.root}')." in result["msg"]
+    assert "Free space there, make it writable, or use become." in result["msg"]
+    monkeypatch.setattr(commands, "write_atomic", write_atomic)
+    monkeypatch.setattr(commands, "read_holder", read_holder)
+    assert roll_back(held)["outcome"] == "ROLLED_BACK"
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_release_that_waits_goes_back_when_the_word_cannot_be_written(
+    held: World, monkeypatch: pytest.MonkeyPatch, recorded: bool
+) -> None:
+    def lost(*_args: object) -> None:
+        if not recorded:
+            os.rename(held.engine.store.path("runs"), held.engine.store.path("kept"))
+            Path(held.engine.store.path("runs")).touch()
+        full()
+
+    monkeypatch.setattr(commands, "write_atomic", lost)
+    result = roll_back(held, reason="slow")
+    assert (result["outcome"], result["failed"]) == ("ROLLED_BACK", False)
+    assert any("could not be written (No space left on device)" in item for item in result["warnings"])
+    assert held.engine.gateway.flag() == "green"
+
+
+def test_a_word_for_a_run_that_does_not_hold_the_lock_ends_nobody(held: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = read_holder(held.engine.store.root)["run"]
+    with monkeypatch.context() as patch:
+        patch.setattr(commands, "write_atomic", full)
+        patch.setattr(commands, "read_holder", lambda _root: {"run": "other"})
+        with pytest.raises(OSError, match="No space left"):
+            Commands(held.settings, False).sealed(run, "ROLLBACK", "")
+    assert read_holder(held.engine.store.root)["phase"] == "prepared"
+    assert roll_back(held)["outcome"] == "ROLLED_BACK"

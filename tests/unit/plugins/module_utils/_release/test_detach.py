@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.j4c.deploy.plugins.module_utils._release import detach
-from ansible_collections.j4c.deploy.plugins.module_utils._release.lock import Lock
+from ansible_collections.j4c.deploy.plugins.module_utils._release.lock import Lock, read_holder
 from ansible_collections.j4c.deploy.plugins.module_utils._release.result import blank
 from ansible_collections.j4c.deploy.plugins.module_utils._release.store import Store
 from ansible_collections.j4c.deploy.plugins.module_utils._release.termination import Termination
@@ -199,3 +199,37 @@ def test_an_event_in_between_is_returned_to_who_asks_for_it(store: Store, begin:
         detach.follow(store, "r1", ("sealed",), 0.05, child)
     Path(go).touch()
     assert detach.follow(store, "r1", ("sealed",), LONG, child) == {"outcome": "DEPLOYED"}
+
+
+def test_an_engine_that_has_given_back_its_lock_is_still_at_work(
+    store: Store, begin: t.Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock is free before the result is on a slow disk."""
+    seen, recorded = str(tmp_path / "seen"), str(tmp_path / "recorded")
+    looks = 0
+
+    def look(root: str) -> dict[str, t.Any]:
+        nonlocal looks
+        holder = read_holder(root)
+        if holder:
+            Path(seen).touch()
+        else:
+            looks += 1
+            if looks == 20:
+                Path(recorded).touch()
+        return holder
+
+    def work(report: detach.Report) -> dict[str, t.Any]:
+        lock = Lock(store.root, {"run": "r1", "kind": "release", "release": "v1"})
+        lock.acquire(0)
+        report("prepared", {"run": "r1"})
+        wait_for(seen)
+        lock.release()
+        wait_for(recorded)
+        return {"outcome": "DEPLOYED"}
+
+    child = begin(work)
+    detach.follow(store, "r1", ("prepared",), LONG, child)
+    monkeypatch.setattr(detach, "read_holder", look)
+    monkeypatch.setattr(detach, "GONE_SECONDS", 0.01)
+    assert detach.follow(store, "r1", (), LONG) == {"outcome": "DEPLOYED"}

@@ -309,11 +309,31 @@ def test_a_slot_is_never_frozen_in_a_transaction(
     assert ("pg_terminate_backend" in " ".join(live.calls)) is (left == "paused")
 
 
+@pytest.mark.parametrize("answers", [[b"no such database"], [b"0", b"no such database"]])
+def test_a_slot_is_not_left_frozen_when_its_sessions_cannot_be_told(live: World, answers: list[bytes]) -> None:
+    live.settings = replace(live.settings, database=DATABASE)
+    live.views["shop-blue-v1"]["NetworkSettings"]["Networks"] = {"edge": {"IPAddress": "172.30.0.11"}}
+    live.says["psql"] = answers
+    result = live.release("v2")
+    assert (result["outcome"], live.slots()["blue"]) == ("DEPLOYED", "v1 running")
+    assert "no such database" in result["warnings"][0]
+
+
 def test_what_is_superseded_goes(live: World) -> None:
     live.settings = replace(live.settings, keep=2)
     result = live.release("v2")
     assert (result["steps"][-1]["name"], result["steps"][-1]["detail"]) == ("prune", "removed v0")
     assert sorted(live.engine.store.load_releases()) == ["v1", "v2"]
+
+
+def test_a_rollback_is_not_refused_for_lack_of_disk(live: World) -> None:
+    assert live.release("v2")["outcome"] == "DEPLOYED"
+    live.settings = replace(live.settings, min_free_bytes=1 << 60)
+    with pytest.raises(DeployError, match="Nothing was changed: 2 problems"):
+        live.release("v3")
+    result = live.run(Wanted("rollback", release_id="v0"), "back")
+    assert (result["outcome"], result["live"]["release"]) == ("ROLLED_BACK", "v0")
+    assert sum("MiB are free under" in item for item in result["warnings"]) == 2
 
 
 def test_nothing_is_changed_when_the_start_is_impossible(live: World) -> None:

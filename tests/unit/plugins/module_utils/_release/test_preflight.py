@@ -180,3 +180,17 @@ def test_memory_for_a_second_container(
 def test_a_machine_that_does_not_tell_its_memory_is_trusted(machine: Machine) -> None:
     machine.meminfo.unlink()
     assert machine.findings() == []
+
+
+def test_who_goes_back_is_only_warned_of_little_disk_and_memory(machine: Machine) -> None:
+    machine.meminfo.write_text(SCARCE, "ascii")
+    machine.settings = settings(
+        state_dir=str(machine.root), min_free_bytes=1 << 60, slot_ports=machine.settings.slot_ports
+    )
+    document = slot_document(machine.owner, machine.settings, "green", release("v2"))
+    given = (machine.api, machine.settings, server(), "green", document, str(machine.meminfo))
+    told = preflight(*given, urgent=True)
+    assert ["MiB are free under" in item or "MiB of memory" in item for item in told] == [True] * 3
+    machine.api.views.clear()
+    with pytest.raises(DeployError, match=r"Nothing was changed: 1 problem "):
+        preflight(*given, urgent=True)

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -13,8 +14,11 @@ from pathlib import Path
 import pytest
 from ansible_collections.j4c.deploy.plugins.module_utils import _compose, _run
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.j4c.deploy.plugins.module_utils._health import Check
 from ansible_collections.j4c.deploy.plugins.module_utils._release import candidate, identity
+from ansible_collections.j4c.deploy.plugins.module_utils._release.database import Sessions
 from ansible_collections.j4c.deploy.plugins.module_utils._release.engine import Engine, Wanted
+from ansible_collections.j4c.deploy.plugins.module_utils._release.gateway import Gateway
 from ansible_collections.j4c.deploy.plugins.module_utils._release.journal import Journal
 from ansible_collections.j4c.deploy.plugins.module_utils._release.model import State
 from ansible_collections.j4c.deploy.plugins.module_utils._release.store import Store
@@ -581,3 +585,126 @@ def test_a_run_that_was_asked_to_end_does_not_begin(live: World) -> None:
 def test_an_empty_server_stays_one(world: World) -> None:
     assert world.engine.observe().state == State()
     assert world.engine.observe().rebuilt == ()
+
+
+@contextlib.contextmanager
+def stuck_gateway(world: World, why: str) -> t.Iterator[None]:
+    """Let the gateway's switch be moved once, and the new slot fail its proof; ``why`` is what fails on the way back."""
+    real = Gateway.flag
+
+    def switch(self: Gateway, slot: str) -> None:
+        if real(self) == "green":
+            if why == "unreadable":
+                patch.setattr(Gateway, "flag", broken)
+            broken(self)
+        os.rename(self._path("green.off"), self._path("green"))
+
+    def broken(_self: Gateway) -> str:
+        raise DeployError("The gateway's directory fails: Read-only file system.")
+
+    answer = world.front.answers["/"]
+    world.front.answers["/"] = (200, b"", {"X-J4C-Slot": "blue"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Gateway, "switch", switch)
+        yield
+    world.front.answers["/"] = answer
+
+
+@pytest.mark.parametrize("why", ["read-only", "unreadable"])
+@pytest.mark.parametrize(
+    ("strategy", "kind", "left"),
+    [
+        ("blue_green", "release", {"blue": "v1 running", "green": "v2 running"}),
+        ("recreate", "release", {"blue": "v1 exited", "green": "v2 running"}),
+        ("blue_green", "rollback", {"blue": "v1 running", "green": "v0 running"}),
+        ("recreate", "rollback", {"blue": "v1 exited", "green": "v0 running"}),
+    ],
+)
+def test_what_keeps_the_traffic_is_left_alone_on_the_way_back(
+    live: World, strategy: str, kind: str, left: dict[str, str], why: str
+) -> None:
+    live.settings = replace(live.settings, strategy=strategy)
+    with stuck_gateway(live, why):
+        result = live.release("v2", "stuck") if kind == "release" else live.run(Wanted("rollback"), "stuck")
+    assert live.slots() == left
+    assert live.engine.gateway.flag() == "green"
+    assert (result["outcome"], result["failed"]) == ("INTERRUPTED", True)
+    assert "It could not be taken back; " in result["msg"]
+    assert "'v1' in slot 'blue' serves" not in result["msg"]
+    assert left["green"].split()[0] in live.engine.store.load_releases()
+    again = live.release("v1", "next") if kind == "release" else live.run(Wanted("rollback"), "next")
+    serves = "v1" if kind == "release" else "v0"
+    assert (again["live"]["release"], again.get("failed")) == (serves, None)
+    assert f"{serves} running" in live.slots().values()
+    assert live.clean()
+
+
+def test_a_slot_that_was_paused_by_a_killed_run_is_parked_again(live: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(_self: Sessions) -> int:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Sessions, "busy", killed)
+        with pytest.raises(Killed):
+            live.release("v2", "killed")
+    assert live.slots()["blue"] == "v1 paused"
+    live.calls.clear()
+    assert live.release("v2", "next")["recovered"] == "tidy of run killed"
+    assert [call.split()[0] for call in live.calls if "pause" in call] == ["unpause", "pause"]
+    state = live.engine.store.load_state()
+    assert state.standby is not None
+    assert state.standby["mode"] == "paused"
+
+
+def test_a_slot_that_an_earlier_run_left_half_parked_is_parked_by_the_next(live: World) -> None:
+    store = live.engine.store
+    state = store.load_state()
+    assert state.standby is not None
+    store.save_state(replace(state, standby={**state.standby, "mode": "running"}))
+    result = live.release("v1", "again")
+    assert [step["name"] for step in result["steps"]] == ["mend", "wake", "drain", "park"]
+    assert result["standby"]["mode"] == "paused"
+    assert live.release("v1", "third")["changed"] is False
+
+
+def test_a_rollback_goes_back_itself_when_recovery_could_not(live: World) -> None:
+    kill_at(live, "v2", "done", "switch")
+    del live.views["shop-blue-v1"]
+    live.views["shop-green-v2"]["State"].update(Status="exited", Running=False)
+    live.newborns["v1"] = "exited"
+    with pytest.MonkeyPatch.context() as patch:
+        # neither comes up again, so that the traffic stays where it is
+        patch.setattr(World, "start", World.pause)
+        result = live.run(Wanted("rollback"), "next")
+    assert result["recovered"] == "keep of run killed"
+    assert (result["outcome"], result["failed"]) == ("FAILED_SAFE", True)
+
+
+def test_recreate_keeps_the_older_one_when_neither_is_healthy(live: World) -> None:
+    live.settings = replace(live.settings, strategy="recreate")
+    kill_at(live, "v2", "done", "switch")
+    live.settings = replace(live.settings, checks=(Check("up", "tcp"),))
+    result = live.release("v1", "next")
+    assert result["recovered"] == "keep of run killed"
+    assert live.engine.gateway.flag() == "blue"
+    assert running(live) == ["shop-blue-v1"]
+
+
+@pytest.mark.parametrize(("healthy", "way"), [(True, "revert"), (False, "keep")])
+def test_what_failed_while_it_was_watched_is_rejected_by_recovery(live: World, healthy: bool, way: str) -> None:
+    live.settings = replace(live.settings, watch_seconds=10.0)
+
+    def end() -> bool:
+        if live.engine.gateway.flag() == "green" and "shop-green-v2" in live.views:
+            live.views["shop-green-v2"]["State"].update(Status="exited", Running=False)
+        return False
+
+    live.killer = end
+    kill_at(live, "v2", "failed", "watch")
+    if not healthy:
+        live.settings = replace(live.settings, checks=(Check("up", "tcp"),))
+        live.views["shop-blue-v1"]["HostConfig"]["RestartPolicy"] = {"Name": "no", "MaximumRetryCount": 0}
+    result = live.release("v1", "next")
+    assert result["recovered"] == f"{way} of run killed"
+    assert live.engine.gateway.flag() == "blue"
+    assert "v2" in live.engine.store.load_state().rejected

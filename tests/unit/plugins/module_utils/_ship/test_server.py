@@ -106,6 +106,12 @@ def test_check_mode_before_the_image_is_built(tmp_path: Path) -> None:
     assert result["evidence"]["reason"] == "the image is not built yet"
 
 
+def test_without_an_image_nothing_is_asked(tmp_path: Path) -> None:
+    with pytest.raises(DeployError, match="The builder built no image in this run") as caught:
+        ask(Engine({}), tmp_path, image={})
+    assert "--limit <builder>,<host>" in (caught.value.hint or "")
+
+
 def test_what_was_shipped_is_known_by_the_id_that_it_has_there(tmp_path: Path) -> None:
     engine = Engine({}, containerd=True, loads=THEIRS)
     result = ask(engine, tmp_path, archives=[archive(tmp_path)])
