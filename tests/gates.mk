@@ -12,7 +12,7 @@ IN_TREE := cd '$(TREE)/$(NAMES)' && PATH="$(ROOT)/$(BIN):$$PATH" ANSIBLE_COLLECT
 	ANSIBLE_CONFIG='$(ROOT)/tests/gates/ansible.cfg' ANSIBLE_HOME='$(ROOT)/.work/ansible'
 PYTHON_VERSION = $(shell $(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 # ansible-test loads a script that installs pip from the internet, unless it finds one here.
-PIP_VERSION = $(shell sed -n "s/^ *pip='\(.*\)',$$/\1/p" $(VENV)/lib/python*/site-packages/ansible_test/_internal/python_requirements.py)
+PIP_VERSION = $(shell sed -n "s/^ *pip='\(.*\)',$$/\1/p" $(VENV)/lib/python*/site-packages/ansible_test/_internal/python_requirements.py 2> /dev/null)
 GET_PIP = $(HOME)/.ansible/test/cache/get_pip_$(subst .,_,$(PIP_VERSION)).py
 
 .PHONY: test

@@ -25,6 +25,7 @@ from ansible_collections.j4c.deploy.plugins.module_utils._release.document impor
 from ansible_collections.j4c.deploy.plugins.module_utils._release.identity import prove_slot, warm_up
 from ansible_collections.j4c.deploy.plugins.module_utils._release.model import Release, other
 from ansible_collections.j4c.deploy.plugins.module_utils._release.plan import Step
+from ansible_collections.j4c.deploy.plugins.module_utils._release.protocol import protocol_of
 from ansible_collections.j4c.deploy.plugins.module_utils._release.standby import retire
 
 WAKE_SECONDS = 10.0
@@ -33,7 +34,7 @@ UNDO_DRAIN_SECONDS = 10.0
 
 def store(ctx: Context, step: Step) -> str:
     """Write down what is about to be released."""
-    ctx.store.save_release(ctx.release, ctx.document)
+    ctx.store.save_release(ctx.release, ctx.document, protocol_of(ctx.settings))
     return f"image {ctx.release.image['id'][7:19]}, config {ctx.release.config_hash[:12]}"
 
 
@@ -128,7 +129,7 @@ def probe_until_healthy(ctx: Context, slot: str, release: Release, timeout: floa
         return None if view.status == "running" else f"the container is {view.status}, exit status {view.exit_code}"
 
     return wait_healthy(
-        ctx.settings.checks,
+        ctx.judged(release).checks,
         ctx.target(slot),
         ctx.inspect,
         version=release.version if release.version != "0" else None,
@@ -161,7 +162,7 @@ def check_slot(ctx: Context, slot: str, release: Release) -> None:
 def prove(ctx: Context, step: Step) -> str:
     """Ask the slot which release it is."""
     with HttpClient() as client:
-        return prove_slot(client, ctx.settings, step.slot, ctx.release, ctx.view(step.slot).image)
+        return prove_slot(client, ctx.judged(ctx.release), step.slot, ctx.release, ctx.view(step.slot).image)
 
 
 def send_first_requests(ctx: Context, step: Step) -> str:

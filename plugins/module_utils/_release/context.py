@@ -26,6 +26,7 @@ from ansible_collections.j4c.deploy.plugins.module_utils._release.model import (
     State,
 )
 from ansible_collections.j4c.deploy.plugins.module_utils._release.observe import observe_slot
+from ansible_collections.j4c.deploy.plugins.module_utils._release.protocol import with_protocol
 from ansible_collections.j4c.deploy.plugins.module_utils._release.store import Store
 from ansible_collections.j4c.deploy.plugins.module_utils._release.termination import Termination
 from ansible_collections.j4c.deploy.plugins.module_utils._run import Runner
@@ -133,6 +134,10 @@ class Context:
         if release_id not in self.observed.releases:
             raise DeployError(f"Release '{release_id or 'without a name'}' is not known on this server.")
         return self.observed.releases[release_id]
+
+    def judged(self, release: Release) -> Settings:
+        """Return the settings with the checks and the identity that belong to a release."""
+        return with_protocol(self.settings, self.store.load_protocol(release.id))
 
     def view(self, slot: str) -> SlotView:
         """Look at a slot now."""

@@ -138,12 +138,22 @@ class Store:
                     damaged.append(path)
         return found
 
-    def save_release(self, release: Release, document: dict[str, t.Any] | None = None) -> None:
-        """Write a release's manifest, and before it the resolved compose file when one is given (it may hold secrets)."""
+    def save_release(
+        self,
+        release: Release,
+        document: dict[str, t.Any] | None = None,
+        protocol: t.Mapping[str, t.Any] | None = None,
+    ) -> None:
+        """Write a release's manifest, and before it what is given of the rest.
+
+        :param document: the resolved compose file; it may hold secrets.
+        :param protocol: how it is judged, see ``protocol_of``.
+        """
         directory = self.path("releases", release.id)
         os.makedirs(directory, mode=0o700, exist_ok=True)
-        if document is not None:
-            write_json(os.path.join(directory, "compose.json"), document)
+        for name, content in (("compose.json", document), ("protocol.json", protocol)):
+            if content is not None:
+                write_json(os.path.join(directory, name), content)
         write_json(os.path.join(directory, "manifest.json"), asdict(release))
 
     def seal_release(self, release: Release, again: bool = False) -> Release:
@@ -176,6 +186,13 @@ class Store:
                 f"Release '{release_id}' has no stored compose file at '{path}'.", hint="Choose another release."
             )
         return data
+
+    def load_protocol(self, release_id: str) -> dict[str, t.Any] | None:
+        """Return how a release was judged when it was stored; ``None`` when that is not known."""
+        try:
+            return load_object(self.path("releases", release_id, "protocol.json"))
+        except DamagedError:
+            return None
 
     def remove_release(self, release_id: str) -> None:
         """Remove a release's directory; one that is gone already is fine.

@@ -47,16 +47,16 @@ def prove(ctx: Context, step: Step) -> str:
     """Ask through the gateway which release answers."""
     # a fresh connection for each answer: new requests are what counts
     with HttpClient(keep_alive=False) as client:
-        return prove_gateway(client, ctx.settings, step.slot, ctx.release)
+        return prove_gateway(client, ctx.judged(ctx.release), step.slot, ctx.release)
 
 
 def watch(ctx: Context, step: Step) -> str:
     """Repeat the checks for a while."""
-    target = ctx.target(step.slot)
+    target, checks = ctx.target(step.slot), ctx.judged(ctx.release).checks
     deadline = time.monotonic() + ctx.settings.watch_seconds
     rounds, bad = 0, 0
     while time.monotonic() < deadline:
-        report = probe(ctx.settings.checks, target, ctx.inspect)
+        report = probe(checks, target, ctx.inspect)
         rounds += 1
         bad = 0 if report.healthy else bad + 1
         if bad > 1 or ctx.view(step.slot).status != "running":

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from ansible_collections.j4c.deploy.plugins.module_utils import _compose, _run
 from ansible_collections.j4c.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.j4c.deploy.plugins.module_utils._health import Check
 from ansible_collections.j4c.deploy.plugins.module_utils._release import candidate, identity
 from ansible_collections.j4c.deploy.plugins.module_utils._release.database import Sessions
 from ansible_collections.j4c.deploy.plugins.module_utils._release.engine import Engine, Wanted
@@ -344,10 +343,10 @@ def test_a_seal_that_half_failed_is_completed_by_the_next_run(live: World, monke
 def half(save: t.Callable[..., None]) -> t.Callable[..., None]:
     """Return a ``Store.save_release`` that cannot write a seal."""
 
-    def broken(self: Store, release: t.Any, document: t.Any = None) -> None:
+    def broken(self: Store, release: t.Any, *rest: t.Any) -> None:
         if release.id == "v2" and release.sealed:
             full()
-        save(self, release, document)
+        save(self, release, *rest)
 
     return broken
 
@@ -683,7 +682,7 @@ def test_a_rollback_goes_back_itself_when_recovery_could_not(live: World) -> Non
 def test_recreate_keeps_the_older_one_when_neither_is_healthy(live: World) -> None:
     live.settings = replace(live.settings, strategy="recreate")
     kill_at(live, "v2", "done", "switch")
-    live.settings = replace(live.settings, checks=(Check("up", "tcp"),))
+    live.let_nobody_be_healthy()
     result = live.release("v1", "next")
     assert result["recovered"] == "keep of run killed"
     assert live.engine.gateway.flag() == "blue"
@@ -702,7 +701,7 @@ def test_what_failed_while_it_was_watched_is_rejected_by_recovery(live: World, h
     live.killer = end
     kill_at(live, "v2", "failed", "watch")
     if not healthy:
-        live.settings = replace(live.settings, checks=(Check("up", "tcp"),))
+        live.let_nobody_be_healthy()
         live.views["shop-blue-v1"]["HostConfig"]["RestartPolicy"] = {"Name": "no", "MaximumRetryCount": 0}
     result = live.release("v1", "next")
     assert result["recovered"] == f"{way} of run killed"

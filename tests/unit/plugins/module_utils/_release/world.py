@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import socket
 import typing as t
+from dataclasses import replace
 from pathlib import Path
 
 from ansible_collections.j4c.deploy.plugins.module_utils._health import Check
@@ -15,6 +16,7 @@ from ansible_collections.j4c.deploy.plugins.module_utils._release.engine import 
 from ansible_collections.j4c.deploy.plugins.module_utils._release.journal import read_journal
 from ansible_collections.j4c.deploy.plugins.module_utils._release.lock import read_holder
 from ansible_collections.j4c.deploy.plugins.module_utils._release.model import Settings
+from ansible_collections.j4c.deploy.plugins.module_utils._release.protocol import protocol_of
 from ansible_collections.j4c.deploy.plugins.module_utils._run import Runner
 
 from tests.unit.plugins.module_utils._release.fake_docker import PROJECT, FakeDocker, container
@@ -105,6 +107,13 @@ class World(FakeDocker):
 
     def release(self, name: str, run_id: str = "", **more: t.Any) -> dict[str, t.Any]:
         return self.run(Wanted("release", release(name), DOCUMENT), run_id or f"run-{name}", **more)
+
+    def let_nobody_be_healthy(self) -> None:
+        """Have each release judged by a check that fails, those that are stored and those to come."""
+        self.settings = replace(self.settings, checks=(Check("up", "tcp"),))
+        store = self.engine.store
+        for item in store.load_releases().values():
+            store.save_release(item, protocol=protocol_of(self.settings))
 
     def slots(self) -> dict[str, str]:
         seen = self.engine.observe()
