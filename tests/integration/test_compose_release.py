@@ -161,9 +161,9 @@ def test_standby_modes(live: World, standby: str, status: str) -> None:
 
 # with the seconds that it gets to start: those that have to answer need time on a busy machine
 BAD_VERSIONS = [
-    pytest.param({"TEST_UNHEALTHY": "true"}, 90, "DOWN", id="never healthy"),
+    pytest.param({"TEST_UNHEALTHY": "true"}, 60, "DOWN", id="never healthy"),
     pytest.param({"TEST_EXIT_AT_START": "true"}, 180, "the container is exited, exit status 3", id="exits at once"),
-    pytest.param({"TEST_API_ERRORS": "true"}, 90, "status 500", id="health up, answers 500"),
+    pytest.param({"TEST_API_ERRORS": "true"}, 60, "status 500", id="health up, answers 500"),
     pytest.param({"TEST_START_DELAY_SECONDS": "300"}, 8, "not healthy after", id="too slow to start"),
     pytest.param({"DB_HOST": "nowhere"}, 8, "health", id="no database"),
 ]
