@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import fnmatch
 import re
-import typing as t
 
 _NAME = re.compile(
     r"(?:^|[_.-])(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIALS?|API[_-]?KEY|ACCESS[_-]?KEY|PRIVATE[_-]?KEY)(?:[_.-](\w+))?$",
@@ -118,8 +117,3 @@ def kinds_of_text(data: bytes, settings: bool = False) -> list[str]:
     if settings and any(not _NO_SECRET.match(value) for _name, value in _SETTING.findall(data)):
         found.append("password or token in settings")
     return found
-
-
-def decoded(values: t.Iterable[str]) -> list[bytes]:
-    """Return secrets as the bytes to look for; too short ones would be found everywhere and are left out."""
-    return [value.strip().encode() for value in values if len(value.strip()) >= 8]

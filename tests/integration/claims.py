@@ -50,7 +50,7 @@ def network() -> str:
 
 def _claim(kind: str, names: t.Sequence[str], usable: t.Callable[[str], bool]) -> str:
     FOLDER.mkdir(mode=0o700, exist_ok=True)
-    # Any order will do: it keeps two processes from trying the same names in the same order.
+    # in an order of its own, so that two processes do not try the same names one after the other
     for name in random.sample(names, len(names)):
         lock = open(FOLDER / f"{kind}-{name}", "a", encoding="ascii")  # noqa: SIM115
         try:

@@ -100,7 +100,3 @@ def test_files_of_settings() -> None:
     assert secrets.is_settings_file("app/application.properties")
     assert secrets.is_settings_file(".env.production")
     assert not secrets.is_settings_file("app/Main.class")
-
-
-def test_short_values_are_not_looked_for() -> None:
-    assert secrets.decoded(["short", " long enough\n"]) == [b"long enough"]
